@@ -1,0 +1,131 @@
+/*
+ * TargetOps.lock_role: a role's lock is a session advisory lock, so that it ends with the session
+ * whatever happens to the process.
+ *
+ * The lock is not all that a dead process leaves behind: its other sessions of the role may still
+ * hold row locks, or be about to commit. Who gets the lock ends them first. They are known by their
+ * application_name.
+ */
+#include "apply/postgres/embedded.h"
+#include "apply/postgres/target.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <string.h>
+
+#define PATIENCE (2 * G_USEC_PER_SEC) /* for the session of a process that has just been killed */
+#define PAUSE (50 * G_TIME_SPAN_MILLISECOND)
+#define MAX_APPLICATION_NAME 63
+
+typedef struct RoleLock {
+    Target *target;
+    const Migration *migration;
+    const char *role;
+    char *key; /* bigint, as text */
+} RoleLock;
+
+static char *lock_key(const Migration *migration, const char *role)
+{
+    g_autofree char *text = g_strdup_printf("drover/%s/%s", migration->uuid, role);
+    return g_strdup_printf("%" G_GINT64_FORMAT, (gint64)XXH3_64bits(text, strlen(text)));
+}
+
+static bool try_lock(RoleLock *lock, bool *granted, GError **error)
+{
+    const char *const values[] = {lock->key};
+    g_autoptr(PGresult) result =
+        pg_query_params(lock->target->connection,
+                        "select pg_catalog.pg_try_advisory_lock($1::bigint)", 1, values, error);
+    if (result == NULL)
+        return false;
+    *granted = strcmp(PQgetvalue(result, 0, 0), "t") == 0;
+    return true;
+}
+
+static bool lock_patiently(RoleLock *lock, bool *granted, GError **error)
+{
+    gint64 deadline = g_get_monotonic_time() + PATIENCE;
+    for (;;) {
+        if (!try_lock(lock, granted, error))
+            return false;
+        if (*granted || g_get_monotonic_time() >= deadline)
+            return true;
+        g_usleep(PAUSE);
+    }
+}
+
+/* sql: answers with pid and whether it has ended. */
+static bool end_sessions(RoleLock *lock, const char *sql, const char *value, GError **error)
+{
+    g_autoptr(PGresult) result = pg_query_params(lock->target->connection, sql, 1, &value, error);
+    if (result == NULL) {
+        g_prefix_error(error, "ending the sessions that the role \"%s\" left behind: ", lock->role);
+        return false;
+    }
+    for (int i = 0; i < PQntuples(result); i++) {
+        if (strcmp(PQgetvalue(result, i, 1), "t") == 0)
+            continue;
+        g_set_error(error, DROVER_ERROR, DROVER_ERROR_RETRY,
+                    "session %s of the role \"%s\" was told to end and has not done so within 10 s",
+                    PQgetvalue(result, i, 0), lock->role);
+        return false;
+    }
+    return true;
+}
+
+static bool end_orphans(RoleLock *lock, GError **error)
+{
+    g_autofree char *label = g_strdup_printf("drover %s %s", lock->migration->name, lock->role);
+    if (strlen(label) > MAX_APPLICATION_NAME)
+        label[MAX_APPLICATION_NAME] = '\0';
+    return end_sessions(lock, embedded_end_orphans, label, error);
+}
+
+/* NO, and who has the lock. */
+static bool refuse(RoleLock *lock, GError **error)
+{
+    const char *const values[] = {lock->key, lock->migration->name, lock->role};
+    g_autoptr(PGresult) result =
+        pg_query_params(lock->target->connection, embedded_lock_holders, 3, values, error);
+    if (result == NULL)
+        return false;
+    g_autoptr(GString) who = g_string_new(NULL);
+    if (PQntuples(result) == 0)
+        g_string_append(who, "a session that has just ended");
+    else if (PQgetisnull(result, 0, 1))
+        g_string_append_printf(who, "session %s", PQgetvalue(result, 0, 0));
+    else
+        g_string_append_printf(who, "%s since %s (session %s)", PQgetvalue(result, 0, 1),
+                               PQgetvalue(result, 0, 2), PQgetvalue(result, 0, 0));
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_NO,
+                "the role \"%s\" of migration \"%s\" is held by %s: it is already running; if that "
+                "process is half dead, --take-over ends its sessions",
+                lock->role, lock->migration->name, who->str);
+    return false;
+}
+
+static bool take(RoleLock *lock, bool take_over, GError **error)
+{
+    bool granted = false;
+    if (take_over ? !try_lock(lock, &granted, error) : !lock_patiently(lock, &granted, error))
+        return false;
+    if (!granted && take_over &&
+        (!end_sessions(lock, embedded_end_holders, lock->key, error) ||
+         !lock_patiently(lock, &granted, error)))
+        return false;
+    if (!granted)
+        return refuse(lock, error);
+    return end_orphans(lock, error);
+}
+
+bool target_lock_role(Target *target, const Migration *migration, const char *role, bool take_over,
+                      GError **error)
+{
+    RoleLock lock = {target, migration, role, lock_key(migration, role)};
+    bool ok = take(&lock, take_over, error);
+    if (!ok)
+        g_prefix_error(error, "%s: ", target->label);
+    g_free(lock.key);
+    return ok;
+}

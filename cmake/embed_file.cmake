@@ -1,0 +1,13 @@
+# Writes OUTPUT, a header with each of FILES as a C string constant named after the file.
+set(TEXT "#pragma once\n")
+foreach(FILE ${FILES})
+  get_filename_component(NAME ${FILE} NAME_WE)
+  file(READ ${FILE} BODY)
+  string(REPLACE "\\" "\\\\" BODY "${BODY}")
+  string(REPLACE "\"" "\\\"" BODY "${BODY}")
+  string(REPLACE "\n" "\\n\"\n    \"" BODY "${BODY}")
+  string(APPEND TEXT "static const char embedded_${NAME}[] __attribute__((unused)) =\n    \"${BODY}\";\n")
+endforeach()
+file(WRITE ${OUTPUT}.new "${TEXT}")
+execute_process(COMMAND ${CMAKE_COMMAND} -E copy_if_different ${OUTPUT}.new ${OUTPUT})
+execute_process(COMMAND ${CMAKE_COMMAND} -E touch ${OUTPUT})

@@ -1,0 +1,174 @@
+#include "deploy/bus_owner.h"
+
+#include "proto/error.h"
+#include "proto/event.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <string.h>
+
+static char *uuid_text(const guint8 *uuid)
+{
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            g_string_append_c(text, '-');
+        g_string_append_printf(text, "%02x", uuid[i]);
+    }
+    return g_string_free(text, FALSE);
+}
+
+static bool read_info(const BusOps *ops, const BusOptions *options, BusInfo *info, GError **error)
+{
+    Bus *bus = ops->open(options, BUS_READ, error);
+    if (bus == NULL)
+        return false;
+    bool done = ops->info(bus, info, error);
+    ops->close(bus);
+    return done;
+}
+
+/* The file, and those that SQLite keeps beside it. */
+static bool remove_files(const BusOptions *options, GError **error)
+{
+    static const char *const endings[] = {"-wal", "-shm", "-journal", ""};
+
+    for (guint i = 0; i < G_N_ELEMENTS(endings); i++) {
+        g_autofree char *path = g_strconcat(options->path, endings[i], NULL);
+        if (g_unlink(path) != 0 && errno != ENOENT) {
+            g_set_error(error, DROVER_ERROR, DROVER_ERROR_RETRY, "cannot remove bus %s: %s", path,
+                        g_strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool create(const BusOps *ops, const BusOptions *options, char **uuid, GError **error)
+{
+    BusInfo info;
+    Bus *bus = ops->open(options, BUS_CREATE, error);
+    if (bus == NULL)
+        return false;
+    bool done = ops->info(bus, &info, error);
+    ops->close(bus);
+    if (done)
+        *uuid = uuid_text(info.uuid);
+    return done;
+}
+
+/* Creating also completes a file whose creation was interrupted; it never touches a bus. */
+bool bus_owner_prepare(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
+                       char **uuid, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    BusInfo info;
+
+    if (create(ops, options, uuid, &problem))
+        return true;
+    if (!g_error_matches(problem, DROVER_ERROR, DROVER_ERROR_PERSON)) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    if (!read_info(ops, options, &info, error)) {
+        g_prefix_error(error, "a new migration needs a bus of its own: ");
+        return false;
+    }
+    g_autofree char *found = uuid_text(info.uuid);
+    if (info.last_sequence != 0 || info.epoch != 0) {
+        g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
+                    "bus %s holds the events of another migration (UUID %s); name another path "
+                    "under bus: in the migration file, or remove the file if nobody needs it",
+                    options->path, found);
+        return false;
+    }
+    if (g_strcmp0(found, stored_uuid) == 0) {
+        *uuid = g_steal_pointer(&found);
+        return true;
+    }
+    return remove_files(options, error) && create(ops, options, uuid, error);
+}
+
+bool bus_owner_check(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
+                     GError **error)
+{
+    BusInfo info;
+
+    if (!read_info(ops, options, &info, error)) {
+        g_prefix_error(error, "the bus of this migration: ");
+        return false;
+    }
+    g_autofree char *found = uuid_text(info.uuid);
+    if (g_strcmp0(found, stored_uuid) == 0)
+        return true;
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
+                "bus %s has UUID %s, and this migration's bus is %s: it was replaced; put the "
+                "right file back, or `drover drop` the migration and begin anew",
+                options->path, found, stored_uuid != NULL ? stored_uuid : "unknown");
+    return false;
+}
+
+bool bus_owner_remove(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
+                      bool *removed, GError **error)
+{
+    BusInfo info;
+
+    *removed = false;
+    if (!g_file_test(options->path, G_FILE_TEST_EXISTS))
+        return true;
+    g_autoptr(GError) problem = NULL;
+    if (!read_info(ops, options, &info, &problem)) {
+        if (drover_error_is_retry(problem)) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return false;
+        }
+        return true; /* no bus of ours */
+    }
+    g_autofree char *found = uuid_text(info.uuid);
+    if (g_strcmp0(found, stored_uuid) != 0)
+        return true;
+    *removed = remove_files(options, error);
+    return *removed;
+}
+
+static gint64 last_source_time(const BusOps *ops, Bus *bus, const BusInfo *info)
+{
+    const guint8 *data;
+    gsize size;
+    guint64 sequence;
+    Record record;
+
+    if (info->last_sequence < info->first_sequence)
+        return 0;
+    ops->seek(bus, info->last_sequence);
+    if (ops->read(bus, 0, &sequence, &data, &size, NULL) != BUS_RECORD)
+        return 0;
+    g_autoptr(Arena) arena = arena_new(64 * 1024);
+    if (!record_unpack(data, size, arena, &record, NULL))
+        return 0;
+    return record.n_transactions > 0 ? record.transactions[record.n_transactions - 1].commit_time
+                                     : record.source_time;
+}
+
+bool bus_owner_look(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
+                    guint64 *bytes, gint64 *source_time)
+{
+    BusInfo info;
+
+    if (!g_file_test(options->path, G_FILE_TEST_EXISTS))
+        return false;
+    Bus *bus = ops->open(options, BUS_READ, NULL);
+    if (bus == NULL)
+        return false;
+    bool found = ops->info(bus, &info, NULL);
+    if (found) {
+        g_autofree char *uuid = uuid_text(info.uuid);
+        found = g_strcmp0(uuid, stored_uuid) == 0;
+    }
+    if (found) {
+        *bytes = info.bytes;
+        *source_time = last_source_time(ops, bus, &info);
+    }
+    ops->close(bus);
+    return found;
+}

@@ -1,0 +1,93 @@
+#include "deploy/command.h"
+#include "deploy/signals.h"
+#include "deploy/start.h"
+#include "deploy/supervisor.h"
+#include "deploy/text.h"
+
+#include <unistd.h>
+
+/* What the source still keeps for this migration. -1: it cannot be asked. */
+static gint64 retained_bytes(const Context *context)
+{
+    g_autofree char *label = context_label(context, "stop");
+    g_autoptr(GError) problem = NULL;
+    SourceStatus status = {.retained_bytes = -1};
+    Source *source = context->source->connect(context->migration->source, label, &problem);
+    bool known = source != NULL &&
+                 context->source->status(source, context->migration, false, &status, &problem);
+
+    if (source != NULL)
+        context->source->close(source);
+    if (!known)
+        g_warning("how much the source keeps is unknown: %s", problem->message);
+    g_free(status.identity);
+    return known ? status.retained_bytes : -1;
+}
+
+static void say_what_is_held(CommandLine *line, const Context *context)
+{
+    gint64 bytes = retained_bytes(context);
+    g_autofree char *size = text_bytes(bytes);
+
+    if (line->json)
+        command_print_json(line,
+                           json_pack("{s:s, s:s, s:o, s:s+}", "stopped", context->migration->name,
+                                     "slot", context->migration->slot, "retained_bytes",
+                                     bytes < 0 ? json_null() : json_integer(bytes), "release",
+                                     "drover drop ", line->file));
+    else
+        fprintf(line->out,
+                "stopped. On the source, slot %s still keeps %s of log.\n"
+                "`drover run %s` goes on; `drover drop %s` releases it.\n",
+                context->migration->slot, size, line->file, line->file);
+}
+
+static bool run(CommandLine *line, Run *state, bool take_over, Runtime *process, GError **error)
+{
+    const StartSettings start = {
+        .take_over = take_over, .process = process, .out = line->out, .json = line->json};
+    bool terminal = isatty(fileno(line->err)) == 1;
+    const SupervisorSettings settings = {
+        .run = state,
+        .process = process,
+        .terminal = terminal,
+        .color = terminal && (g_getenv("NO_COLOR") == NULL || *g_getenv("NO_COLOR") == '\0')};
+    bool stopped;
+
+    if (!start_migration(state, &start, &stopped, error))
+        return false;
+    if (!stopped && !supervisor_run(&settings, error))
+        return false;
+    if (state->context->migration->slot != NULL)
+        say_what_is_held(line, state->context);
+    return true;
+}
+
+int cmd_run(CommandLine *line, GError **error)
+{
+    gboolean take_over = FALSE;
+    const GOptionEntry entries[] = {{"take-over", 0, 0, G_OPTION_ARG_NONE, &take_over,
+                                     "end the sessions of another run that holds this migration",
+                                     NULL},
+                                    {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
+    Runtime process;
+    Run state;
+
+    CommandParsed parsed = command_parse(
+        line,
+        "Moves the database: schema, copy, stream. Runs until it is stopped; starting it again "
+        "goes on where it was.",
+        entries, error);
+    if (parsed != COMMAND_GO)
+        return 0;
+    g_autoptr(Context) context = context_new(line->file, error);
+    if (context == NULL)
+        return 0;
+    runtime_init(&process);
+    signals_watch(&process);
+    run_init(&state, context);
+    run(line, &state, take_over, &process, error);
+    run_clear(&state);
+    signals_forget();
+    return 0;
+}

@@ -1,0 +1,33 @@
+/*
+ * Monitor: what the main thread looks at once a second while the roles run: the control session (a
+ * statement on it proves that its locks are still held), progress, lag; what it tells capture
+ * (which records of the bus are no longer needed); and the display made of it.
+ */
+#pragma once
+
+#include "deploy/phase.h"
+
+#include <stdbool.h>
+
+typedef struct Monitor Monitor;
+
+Monitor *monitor_new(Run *run, bool terminal, bool color);
+void monitor_free(Monitor *monitor);
+
+/* At the start of a control session: reads what was done before. */
+bool monitor_start(Monitor *monitor, GError **error);
+/* Announces a stage. */
+void monitor_begin(Monitor *monitor, const Stage *stage);
+
+/* Asks the control session. RETRY: it is lost. */
+bool monitor_read(Monitor *monitor, GError **error);
+
+/* With the role's object, from the main thread, while it exists. */
+typedef void (*MonitorLook)(Monitor *monitor, void *role);
+void monitor_look_capture(Monitor *monitor, void *capture);
+void monitor_look_apply(Monitor *monitor, void *apply);
+
+/* Shows the bar, or logs every few seconds. now: microseconds, monotonic. */
+void monitor_show(Monitor *monitor, gint64 now);
+/* Leaves the bar as it is. */
+void monitor_end(Monitor *monitor);

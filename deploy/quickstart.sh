@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Watch a live PostgreSQL database move: installs what is needed, builds drover, starts two throwaway
+# servers with a shop under load, moves the shop while it is being written to, verifies it under load,
+# stops the load, proves both sides equal with an independent reader, and cleans up.
+# usage: deploy/quickstart.sh [--orders N] [--keep]     on Debian 12, as root or with sudo
+set -euo pipefail
+here=$(cd "$(dirname "$0")/.." && pwd)
+orders=200000 keep=
+while [ $# -gt 0 ]; do
+  case $1 in
+  --orders) orders=$2; shift ;;
+  --keep) keep=1 ;;
+  --source) [ "${2:-}" = postgresql ] || { echo "--source ${2:-}: only postgresql works today" >&2; exit 2; }; shift ;;
+  *) sed -n '2,5s/^# //p' "$0"; exit 2 ;;
+  esac
+  shift
+done
+step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+
+step "Packages and build"
+"$here/deploy/install-packages.sh" build run
+cmake -S "$here" --preset release >/dev/null
+cmake --build "$here/build/release" --target drover
+drover=$here/build/release/drover
+
+work=$(mktemp -d /tmp/drover-quickstart.XXXXXX)
+bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
+as=()
+if [ "$(id -u)" = 0 ]; then
+  chown postgres "$work"; chmod 755 "$work"
+  as=(setpriv --reuid=postgres --regid=postgres --clear-groups)
+fi
+load= run=
+cleanup() {
+  status=$?
+  [ -z "$load" ] || kill "$load" 2>/dev/null || true
+  [ -z "$run" ] || kill "$run" 2>/dev/null || true
+  wait 2>/dev/null || true
+  for side in source target; do
+    [ ! -f "$work/$side/postmaster.pid" ] || (cd / && "${as[@]}" "$bin/pg_ctl" -D "$work/$side" -m fast -w stop >/dev/null) || true
+  done
+  if [ -n "$keep" ] || [ $status != 0 ]; then echo "left for you to look at: $work"; else rm -rf "$work"; fi
+}
+trap cleanup EXIT
+
+start_server() { # NAME PORT
+  (cd / && "${as[@]}" "$bin/initdb" -D "$work/$1" -U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8 >/dev/null)
+  printf "%s\n" "port=$2" "listen_addresses='127.0.0.1'" "unix_socket_directories='$work'" wal_level=logical \
+    max_wal_size=2GB >> "$work/$1/postgresql.conf"
+  (cd / && "${as[@]}" "$bin/pg_ctl" -D "$work/$1" -w -l "$work/$1.log" start >/dev/null)
+}
+free_port() { # a loopback port that nobody answers on
+  local port
+  while port=$((20000 + RANDOM)); (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+  echo "$port"
+}
+
+step "Two throwaway servers, and a shop with $orders orders on the first"
+source_port=$(free_port); start_server source "$source_port"
+target_port=$(free_port); start_server target "$target_port"
+from=postgresql://postgres@127.0.0.1:$source_port/shop
+to=postgresql://postgres@127.0.0.1:$target_port/shop
+for port in $source_port $target_port; do
+  "$bin/psql" -Xq -c 'create database shop' "postgresql://postgres@127.0.0.1:$port/postgres"
+done
+"$bin/psql" -Xq -v ON_ERROR_STOP=1 -v orders="$orders" "$from" -f "$here/deploy/quickstart/shop.sql"
+"$bin/pgbench" -n -c 4 -j 1 -T 3600 -R 300 -f "$here/deploy/quickstart/load.pgbench" "$from" >/dev/null 2>&1 &
+load=$!
+echo "four sessions now place, pay, cancel and ship orders, 300 transactions a second"
+
+step "The migration file, and what drover plan says"
+cat > "$work/shop.yaml" <<X
+migration: shop
+source:
+  url: $from
+target:
+  url: $to
+X
+cat "$work/shop.yaml"
+"$drover" plan "$work/shop.yaml"
+
+step "drover run"
+"$drover" run "$work/shop.yaml" &
+run=$!
+phase() { "$drover" status "$work/shop.yaml" --json 2>/dev/null | sed -n 's/.*"phase": *"\([a-z_]*\)".*/\1/p' | head -1; }
+until [ "$(phase)" = streaming ]; do
+  kill -0 "$run" 2>/dev/null || { wait "$run"; exit 1; }
+  read -rt 0.3 <> <(:) || true
+done
+
+step "drover verify, while the shop is open"
+"$drover" verify "$work/shop.yaml"
+
+step "The load stops; both sides are read by psql and compared row by row"
+kill "$load"; wait "$load" 2>/dev/null || true; load=
+"$drover" verify "$work/shop.yaml"
+compare() { # every row of every table as text, sorted, digested by sha256sum
+  "$bin/psql" -XAtq "$1" -c "select format('select %L, t::text from %s t', c.oid::regclass, c.oid::regclass)
+      from pg_class c where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1" |
+    while read -r query; do "$bin/psql" -XAtq "$1" -c "$query order by 2"; done | tee >(wc -l >&2) | sha256sum
+}
+printf 'source rows: '; a=$(compare "$from"); printf 'target rows: '; b=$(compare "$to")
+echo "source $a"; echo "target $b"
+[ "$a" = "$b" ] || { echo "THE SIDES DIFFER" >&2; exit 1; }
+echo "equal"
+
+step "drover status, stop, drop"
+"$drover" status "$work/shop.yaml"
+kill "$run"; wait "$run"; run=
+"$drover" drop "$work/shop.yaml" --yes shop

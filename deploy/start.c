@@ -1,0 +1,248 @@
+#include "deploy/start.h"
+
+#include "deploy/bus_owner.h"
+#include "deploy/preflight_report.h"
+#include "deploy/stored.h"
+#include "proto/error.h"
+#include "schema/ddl.h"
+
+#include <string.h>
+
+typedef struct Start {
+    Run *run;
+    Context *context;
+    Control *control;
+    Migration *migration;
+    const StartSettings *settings;
+} Start;
+
+static bool ask(Control *control, const char *sql, GError **error)
+{
+    g_autoptr(Answer) answer = control->ops->execute(control->target, sql, 0, NULL, error);
+    return answer != NULL;
+}
+
+/* --- Preflight -------------------------------------------------------------------------------- */
+
+static bool refuse(const Start *start, const Preflight *preflight, GError **error)
+{
+    guint failures = preflight_count(preflight, FINDING_FAIL);
+
+    if (start->settings->json) {
+        json_t *report = preflight_json(start->migration, preflight);
+        json_dumpf(report, start->settings->out, JSON_COMPACT);
+        fputc('\n', start->settings->out);
+        json_decref(report);
+    } else {
+        preflight_print_findings(preflight, FINDING_WARN, start->settings->out);
+    }
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_NO,
+                "%u of the checks before the start failed; nothing was changed on either side",
+                failures);
+    return false;
+}
+
+static void log_warnings(const Preflight *preflight)
+{
+    for (guint i = 0; i < preflight->findings->len; i++) {
+        const Finding *finding = g_ptr_array_index(preflight->findings, i);
+        if (finding->level == FINDING_WARN)
+            g_warning("%s: %s", finding->name, finding->text);
+    }
+}
+
+static Preflight *preflight(Start *start, bool started, GError **error)
+{
+    return check_preflight(start->migration, start->context->config->lines, started, error);
+}
+
+/* --- The first time --------------------------------------------------------------------------- */
+
+static bool pass_new(Start *start, const Preflight *found, GError **error)
+{
+    if (!preflight_passes(found))
+        return refuse(start, found, error);
+    log_warnings(found);
+    start->migration->schema_version = stored_schema_version(start->migration);
+    g_free(start->migration->source_identity);
+    start->migration->source_identity = g_strdup(found->source_identity);
+    return true;
+}
+
+/* The migration's row. Another run may have added one at the same moment: then that one counts. */
+static bool begin_new(Start *start, GError **error)
+{
+    Migration *migration = start->migration;
+    g_autofree char *uuid = g_uuid_string_random();
+    const Stored fresh = {.uuid = uuid};
+
+    if (!stored_fill(&fresh, migration, error))
+        return false;
+    g_autoptr(Preflight) found = preflight(start, false, error);
+    if (found == NULL)
+        return false;
+    if (!preflight_passes(found)) {
+        g_autoptr(Stored) rival = NULL;
+        if (!stored_read(start->control, &rival, error))
+            return false;
+        return rival != NULL || refuse(start, found, error);
+    }
+    return pass_new(start, found, error) &&
+           control_install(start->context->target, start->context->session, error) &&
+           stored_insert(start->control, uuid, start->context->config->resolved, error);
+}
+
+static GPtrArray *plan_schema(Start *start, GError **error)
+{
+    g_autofree char *label = context_label(start->context, "schema");
+    g_autoptr(PGconn) source = pg_connect(start->migration->source, label, PG_ORDINARY, error);
+    return source != NULL ? ddl_plan(source, start->migration->tables, error) : NULL;
+}
+
+static bool forget_schema(Start *start, GError **error)
+{
+    const char *values[] = {start->migration->name};
+    g_autoptr(Answer) answer = start->control->ops->execute(
+        start->control->target, "delete from drover.ddl where migration = $1", 1, values, error);
+    return answer != NULL;
+}
+
+/* Tables and what the schema needs; the file as it is now, since nothing of it was used so far. */
+static bool store_plan(Start *start, GError **error)
+{
+    g_autoptr(GPtrArray) steps = plan_schema(start, error);
+
+    return steps != NULL && ask(start->control, "begin", error) &&
+           control_set(start->control, "file", start->context->config->resolved, error) &&
+           stored_save_tables(start->control, error) && forget_schema(start, error) &&
+           ddl_store(start->control, steps, error) && control_commit(start->control, error);
+}
+
+static bool make_bus(Start *start, const Stored *stored, GError **error)
+{
+    g_autofree char *uuid = NULL;
+
+    return bus_owner_prepare(start->context->bus, &start->migration->bus, stored->bus_uuid, &uuid,
+                             error) &&
+           control_set(start->control, "bus_uuid", uuid, error);
+}
+
+static bool store_intent(Start *start, GError **error)
+{
+    const char *slot = start->migration->slot;
+
+    return ask(start->control, "begin", error) &&
+           control_set(start->control, "slot", slot, error) &&
+           control_object_add(start->control, "source", "slot", slot, error) &&
+           control_object_add(start->control, "source", "publication", slot, error) &&
+           control_commit(start->control, error);
+}
+
+static bool make_stream(Start *start, GError **error)
+{
+    const SourceOps *ops = start->context->source;
+    Run *run = start->run;
+    g_autofree char *label = context_label(start->context, "snapshot");
+
+    run->holder = ops->connect(start->migration->source, label, error);
+    if (run->holder == NULL)
+        return false;
+    g_message("creating slot %s on the source; this waits for transactions that are open there",
+              start->migration->slot);
+    return ops->setup(run->holder, start->migration, &start->migration->start, &run->snapshot,
+                      error);
+}
+
+/* From here on the migration is started: P0 and what begins there, in one transaction. */
+static bool store_start(Start *start, GError **error)
+{
+    Control *control = start->control;
+    const Progress progress = {.position = start->migration->start};
+    char text[POSITION_TEXT_SIZE];
+
+    position_format(start->migration->start, text);
+    return control_worker_register(control, "apply", start->run->leases.apply, error) &&
+           ask(control, "begin", error) &&
+           control_progress_set(control, "apply", &progress, error) &&
+           control_set(control, "source_identity", start->migration->source_identity, error) &&
+           control_set(control, "start_position", text, error) &&
+           control_set(control, "phase", "copying", error) && control_commit(control, error);
+}
+
+static bool set_up(Start *start, const Stored *stored, GError **error)
+{
+    return store_plan(start, error) && make_bus(start, stored, error) &&
+           store_intent(start, error) && make_stream(start, error) && store_start(start, error);
+}
+
+/* --- Every later time ------------------------------------------------------------------------- */
+
+static bool match_source(Start *start, const Stored *stored, const Preflight *found, GError **error)
+{
+    if (g_strcmp0(stored->source_identity, found->source_identity) == 0)
+        return true;
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
+                "%s is not the server that migration %s started on: its identity (system "
+                "identifier/timeline) is %s and was %s; its log cannot be gone on with. Connect to "
+                "the right server, or `drover drop` the migration and begin anew",
+                start->migration->source->label, start->migration->name,
+                found->source_identity != NULL ? found->source_identity : "unknown",
+                stored->source_identity != NULL ? stored->source_identity : "unknown");
+    return false;
+}
+
+static bool go_on(Start *start, const Stored *stored, GError **error)
+{
+    if (!stored_match_file(stored, start->context->config->resolved, error) ||
+        !bus_owner_check(start->context->bus, &start->migration->bus, stored->bus_uuid, error))
+        return false;
+    g_autoptr(Preflight) found = preflight(start, true, error);
+    if (found == NULL || !match_source(start, stored, found, error) ||
+        !stored_match_tables(start->control, start->migration, error))
+        return false;
+    if (!preflight_passes(found))
+        return refuse(start, found, error);
+    log_warnings(found);
+    return true;
+}
+
+/* --- Both ------------------------------------------------------------------------------------- */
+
+/* Under the locks of the roles: nobody else changes what is read here. */
+static bool start_locked(Start *start, bool checked, GError **error)
+{
+    g_autofree char *uuid = g_strdup(start->migration->uuid);
+    g_autofree char *identity = g_strdup(start->migration->source_identity);
+    g_autoptr(Stored) stored = stored_find(start->control, error);
+
+    if (stored == NULL || !stored_fill(stored, start->migration, error))
+        return false;
+    if (stored->start_position != NULL)
+        return go_on(start, stored, error);
+    if (checked && strcmp(uuid, stored->uuid) == 0) {
+        g_free(start->migration->source_identity);
+        start->migration->source_identity = g_steal_pointer(&identity);
+        return set_up(start, stored, error);
+    }
+    g_autoptr(Preflight) found = preflight(start, false, error);
+    return found != NULL && pass_new(start, found, error) && set_up(start, stored, error);
+}
+
+bool start_migration(Run *run, const StartSettings *settings, bool *stopped, GError **error)
+{
+    Context *context = run->context;
+    Start start = {run, context, &context->control, context->migration, settings};
+    g_autoptr(Stored) stored = NULL;
+
+    run->take_over = settings->take_over;
+    *stopped = false;
+    if (!context_connect(context, "control", error) ||
+        !stored_read(&context->control, &stored, error))
+        return false;
+    if (stored == NULL && !begin_new(&start, error))
+        return false;
+    if (!context_take_roles(context, settings->take_over, &run->leases, error))
+        return false;
+    *stopped = runtime_stopping(settings->process);
+    return *stopped || start_locked(&start, stored == NULL, error);
+}

@@ -1,0 +1,19 @@
+/*
+ * Endpoint: where a database is and how to reach it. Filled from the migration file, read by the
+ * drivers. Holds the password in memory only; `label` is what messages print.
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef struct Endpoint {
+    char *side;     /* "source" or "target": the first word of messages */
+    char *engine;   /* "postgresql" */
+    char *url;      /* without a password */
+    char *password; /* NULL: the client library's own ways (~/.pgpass) */
+    char *tls_mode; /* libpq's sslmode words; NULL: the library's default */
+    char *tls_ca;   /* files; NULL where not given */
+    char *tls_cert;
+    char *tls_key;
+    char *label; /* "source db1:5432/shop" */
+} Endpoint;

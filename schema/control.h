@@ -1,0 +1,104 @@
+/*
+ * Control: drover's durable state in the target (schema/sql/control.sql), as functions.
+ *
+ * Everything goes through TargetOps.execute in portable SQL. A Control borrows one target session;
+ * it belongs to one thread. Used by every role and by the commands.
+ */
+#pragma once
+
+#include "proto/source.h"
+#include "proto/target.h"
+#include "schema/migration.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+typedef struct Control {
+    const TargetOps *ops;
+    Target *target;
+    const Migration *migration;
+} Control;
+
+/* Creates schema drover and its tables where they are missing. */
+bool control_install(const TargetOps *ops, Target *target, GError **error);
+/* False without an error where schema drover does not exist on this target. */
+bool control_installed(const TargetOps *ops, Target *target, bool *installed, GError **error);
+
+/* Takes the role's session lock on this session, then a higher epoch in drover.lease, and gives
+ * every worker row of that role ("copy" owns copy-%) the new epoch. NO where somebody else holds
+ * it. */
+bool control_take_role(Control *control, const char *role, bool take_over, guint64 *epoch,
+                       GError **error);
+
+/* drover.migration, one column by name (a C constant, never user input). */
+bool control_get(Control *control, const char *column, char **value, GError **error);
+bool control_set(Control *control, const char *column, const char *value, GError **error);
+
+/* Opens a data transaction: "begin", then the worker's row in drover.progress is changed first
+ * (rule R11), its epoch checked by the same statement (rule R3). NO where a higher epoch exists. */
+bool control_write_begin(Control *control, const char *worker, guint64 epoch, GError **error);
+/* Creates the worker's row with this epoch where it is missing. */
+bool control_worker_register(Control *control, const char *worker, guint64 epoch, GError **error);
+bool control_commit(Control *control, GError **error);
+/* For error paths: rolls back, ignores failures (the connection may be gone). */
+void control_rollback(Control *control);
+
+/* Apply's progress. In control_progress_set the transaction is open. */
+typedef struct Progress {
+    Position position;
+    guint64 bus_sequence;
+    guint64 bus_digest;
+    gint64 commit_time; /* microseconds since 1970; 0 where none */
+} Progress;
+bool control_progress_get(Control *control, const char *worker, Progress *progress, GError **error);
+bool control_progress_set(Control *control, const char *worker, const Progress *progress,
+                          GError **error);
+
+/* Event accounts of one table in one batch; added to drover.tables (rule R8). */
+typedef struct Account {
+    guint32 table;
+    guint64 captured, applied, filtered, superseded, rejected, refetched;
+} Account;
+bool control_accounts_add(Control *control, const Account *accounts, guint n, GError **error);
+
+/* The copy's ledger. */
+typedef struct Chunk {
+    guint32 table;
+    guint32 number;
+    KeyRange range;
+} Chunk;
+bool control_chunks_add(Control *control, guint32 table, const GArray *ranges, GError **error);
+/* A chunk that is to do, NULL where there is none; skips those whose numbers are in `busy`
+ * (claimed by other workers of this process: an array of guint64 table << 32 | chunk). */
+bool control_chunk_next(Control *control, const GArray *busy, Chunk **chunk, GError **error);
+void chunk_free(Chunk *chunk);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Chunk, chunk_free)
+/* In the open transaction: marks the chunk done. Sets *last where no chunk of its table is left. */
+bool control_chunk_done(Control *control, const Chunk *chunk, const char *worker, gint64 rows,
+                        gint64 bytes, Position high, bool *last, GError **error);
+/* The highest HIGH of all chunks, and how many are to do. */
+bool control_copy_state(Control *control, gint64 *todo, Position *high, GError **error);
+/* Tables without a chunk in the ledger, big ones first: array of guint32. */
+bool control_tables_unplanned(Control *control, GArray **tables, GError **error);
+/* A table whose chunks are all done and whose key is not built, 0 where there is none; skips those
+ * in `busy` (array of guint32). */
+bool control_table_unkeyed(Control *control, const GArray *busy, guint32 *table, GError **error);
+bool control_table_state(Control *control, guint32 table, const char *state, GError **error);
+bool control_table_in_doubt(Control *control, guint32 table, const char *why, GError **error);
+
+/* The refetch list: keys as row_pack. */
+bool control_refetch_add(Control *control, guint32 table, const Row *key, const char *reason,
+                         GError **error);
+bool control_refetch_remove(Control *control, guint32 table, const Row *key, GError **error);
+typedef struct RefetchKey {
+    guint32 table;
+    GByteArray *packed; /* row_pack of the key */
+} RefetchKey;
+/* Up to limit keys: array of RefetchKey (with a clear function). */
+bool control_refetch_list(Control *control, guint limit, GArray **keys, GError **error);
+
+/* Records an object that drover is about to create (before it does), or has removed. */
+bool control_object_add(Control *control, const char *side, const char *kind, const char *name,
+                        GError **error);
+bool control_object_remove(Control *control, const char *side, const char *kind, const char *name,
+                           GError **error);

@@ -1,0 +1,195 @@
+/*
+ * Storing and running the steps of a DDL plan. A step, its `done` and the record of what it creates
+ * are one transaction of the target, so that a kill leaves either all of them or none.
+ */
+#include "schema/ddl.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#define DEADLOCK_ATTEMPTS 5
+
+/* One statement for all steps: they are stored together or not at all. */
+static const char store_sql[] =
+    "insert into drover.ddl (migration, step, table_id, kind, name, statement) "
+    "select $1, s.step, nullif(s.table_id, 0), s.kind, s.name, s.statement "
+    "from jsonb_to_recordset($2::jsonb) "
+    "as s (step integer, table_id integer, kind text, name text, statement text) "
+    "on conflict do nothing";
+
+static char *steps_json(const GPtrArray *steps)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < steps->len; i++) {
+        const DdlStep *step = g_ptr_array_index(steps, i);
+        json_array_append_new(list, json_pack("{s:i, s:i, s:s, s:s, s:s}", "step", (int)i + 1,
+                                              "table_id", (int)step->table_id, "kind", step->kind,
+                                              "name", step->name, "statement", step->statement));
+    }
+    char *text = json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    return text;
+}
+
+bool ddl_store(Control *control, GPtrArray *steps, GError **error)
+{
+    char *json = steps_json(steps);
+    const char *values[] = {control->migration->name, json};
+    g_autoptr(Answer) answer = control->ops->execute(control->target, store_sql, 2, values, error);
+    free(json);
+    if (answer == NULL)
+        g_prefix_error(error, "storing the plan of the target's tables: ");
+    return answer != NULL;
+}
+
+typedef enum { PICK_WAIT, PICK_SKIP } PickMode;
+
+/* " from drover.ddl where ..." for the pending steps of some kinds; fills values from $1. */
+static GString *pending_sql(const Control *control, const char *const *kinds, const char *table_id,
+                            GPtrArray *values)
+{
+    GString *sql = g_string_new(" from drover.ddl where migration = $1 and not done and kind in (");
+    g_ptr_array_add(values, control->migration->name);
+    for (guint i = 0; kinds[i] != NULL; i++) {
+        g_ptr_array_add(values, (gpointer)(gintptr)kinds[i]);
+        g_string_append_printf(sql, "%s$%u", i > 0 ? ", " : "", values->len);
+    }
+    g_string_append_c(sql, ')');
+    if (table_id != NULL) {
+        g_ptr_array_add(values, (gpointer)(gintptr)table_id);
+        g_string_append_printf(sql, " and table_id = $%u::integer", values->len);
+    }
+    return sql;
+}
+
+static Answer *ask_pending(Control *control, const char *before, const char *const *kinds,
+                           const char *table_id, const char *after, GError **error)
+{
+    g_autoptr(GPtrArray) values = g_ptr_array_new();
+    g_autoptr(GString) sql = pending_sql(control, kinds, table_id, values);
+    g_string_prepend(sql, before);
+    g_string_append(sql, after);
+    return control->ops->execute(control->target, sql->str, values->len,
+                                 (const char *const *)values->pdata, error);
+}
+
+/* In the open transaction: locks the next pending step. */
+static Answer *pick(Control *control, const char *const *kinds, const char *table_id, PickMode mode,
+                    GError **error)
+{
+    return ask_pending(control, "select step, kind, name, statement", kinds, table_id,
+                       mode == PICK_SKIP ? " order by step limit 1 for update skip locked"
+                                         : " order by step limit 1 for update",
+                       error);
+}
+
+/* Which steps create something of its own in drover.object; constraints belong to their table. */
+static const char *object_kind(const char *kind, const char *statement)
+{
+    if (strcmp(kind, "key") == 0)
+        return g_str_has_prefix(statement, "create ") ? "index" : NULL;
+    return strcmp(kind, "schema") == 0 || strcmp(kind, "sequence") == 0 ||
+                   strcmp(kind, "table") == 0 || strcmp(kind, "index") == 0
+               ? kind
+               : NULL;
+}
+
+/* A schema that was there before drover is not drover's, and may not be drover's to create. */
+static bool schema_exists(Control *control, const char *name, bool *exists, GError **error)
+{
+    const char *values[] = {name};
+    g_autoptr(Answer) answer = control->ops->execute(
+        control->target, "select pg_catalog.to_regnamespace($1) is not null", 1, values, error);
+    if (answer == NULL)
+        return false;
+    *exists = g_strcmp0(answer_get(answer, 0, 0), "t") == 0;
+    return true;
+}
+
+/* In the open transaction. */
+static bool run_step(Control *control, const Answer *step, GError **error)
+{
+    const char *number = answer_get(step, 0, 0), *kind = answer_get(step, 0, 1);
+    const char *name = answer_get(step, 0, 2), *statement = answer_get(step, 0, 3);
+    const char *object = object_kind(kind, statement);
+    bool exists = false;
+    if (strcmp(kind, "schema") == 0 && !schema_exists(control, name, &exists, error))
+        return false;
+    if (!exists && object != NULL && !control_object_add(control, "target", object, name, error))
+        return false;
+    if (!exists) {
+        g_autoptr(Answer) done = control->ops->execute(control->target, statement, 0, NULL, error);
+        if (done == NULL) {
+            g_prefix_error(error, "%s %s: ", kind, name);
+            return false;
+        }
+    }
+    const char *values[] = {control->migration->name, number};
+    g_autoptr(Answer) marked = control->ops->execute(
+        control->target,
+        "update drover.ddl set done = true where migration = $1 and step = $2::integer", 2, values,
+        error);
+    return marked != NULL;
+}
+
+/* One step in a transaction of its own. */
+static bool step_once(Control *control, const char *const *kinds, const char *table_id,
+                      PickMode mode, bool *ran, GError **error)
+{
+    g_autoptr(Answer) begun = control->ops->execute(control->target, "begin", 0, NULL, error);
+    if (begun == NULL)
+        return false;
+    g_autoptr(Answer) step = pick(control, kinds, table_id, mode, error);
+    *ran = step != NULL && step->n_rows > 0;
+    if (step != NULL && (!*ran || run_step(control, step, error)) && control_commit(control, error))
+        return true;
+    control_rollback(control);
+    return false;
+}
+
+/* Two foreign keys that are made at once may wait for each other; trying again is safe. */
+static bool step_with_retries(Control *control, const char *const *kinds, const char *table_id,
+                              PickMode mode, bool *ran, GError **error)
+{
+    for (guint attempt = 1;; attempt++) {
+        g_autoptr(GError) problem = NULL;
+        if (step_once(control, kinds, table_id, mode, ran, &problem))
+            return true;
+        if (attempt == DEADLOCK_ATTEMPTS || !drover_error_is_retry(problem)) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return false;
+        }
+    }
+}
+
+/* Somebody else may have finished the step that was waited for while others are still to do. */
+static bool any_pending(Control *control, const char *const *kinds, const char *table_id,
+                        bool *pending, GError **error)
+{
+    g_autoptr(Answer) answer =
+        ask_pending(control, "select count(*) > 0", kinds, table_id, "", error);
+    if (answer == NULL)
+        return false;
+    *pending = g_strcmp0(answer_get(answer, 0, 0), "t") == 0;
+    return true;
+}
+
+bool ddl_run(Control *control, const char *const *kinds, guint32 table_id, Runtime *runtime,
+             GError **error)
+{
+    g_autofree char *table = table_id == 0 ? NULL : g_strdup_printf("%u", table_id);
+    bool pending = true;
+    while (pending && !runtime_stopping(runtime)) {
+        bool ran;
+        if (!step_with_retries(control, kinds, table, PICK_WAIT, &ran, error))
+            return false;
+        if (!ran && !any_pending(control, kinds, table, &pending, error))
+            return false;
+    }
+    return true;
+}
+
+bool ddl_run_one(Control *control, const char *const *kinds, bool *ran, GError **error)
+{
+    return step_with_retries(control, kinds, NULL, PICK_SKIP, ran, error);
+}

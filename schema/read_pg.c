@@ -1,0 +1,351 @@
+/*
+ * Reads of one table on either side: digests, hashes and rows.
+ *
+ * What is hashed is the text of row(columns, stored generated columns): a null is an empty field
+ * and '' is "", -0 is not 0, and types without an equality operator (json, xml, point) need none.
+ * The session's pinned settings make that text the same on both sides. A digest is the row count
+ * and the numeric sums of two differently seeded hashes, so the order of the rows does not matter.
+ *
+ *   by range:  select .. from only T as t where (k0, k1) >= (..) and (k0, k1) < (..)
+ *   by keys:   select .. from (values ($1, $2), ..) as k(k0, k1)
+ *              cross join lateral (select .. from only T as t where t.k0 = k.k0 .. offset 0) as r
+ *
+ * "offset 0" keeps the planner from turning the key look-ups into a scan of the whole table, and in
+ * a digest from writing out each row twice. Rows arrive one at a time, in binary.
+ */
+#include "schema/connection_pg.h"
+
+#include "proto/source.h"
+#include "schema/table.h"
+
+#include <string.h>
+
+#define KEYS_PER_QUERY 1000u
+#define PARAMETERS_PER_QUERY 65535u
+#define SEED_1 "7205759403792793601"
+#define SEED_2 "2305843009213693951"
+
+static bool append_bound(PGconn *connection, GString *sql, const Table *table, const char *operator,
+                         char * const * bound, GError **error)
+{
+    g_string_append(sql, "(");
+    for (guint i = 0; i < table->n_key; i++) {
+        g_string_append(sql, i > 0 ? ", " : "");
+        pg_append_identifier(sql, table->columns[table->key[i]].name);
+    }
+    g_string_append_printf(sql, ") %s (", operator);
+    for (guint i = 0; i < table->n_key; i++) {
+        if (bound[i] == NULL) {
+            g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG,
+                        "%s: a bound of a key range has %u of %u values", table->label, i,
+                        table->n_key);
+            return false;
+        }
+        g_string_append(sql, i > 0 ? ", " : "");
+        if (!pg_append_literal(connection, sql, bound[i], error)) {
+            return false;
+        }
+        g_string_append_printf(sql, "::%s", table->columns[table->key[i]].type);
+    }
+    g_string_append(sql, ")");
+    return true;
+}
+
+bool pg_append_range(PGconn *connection, GString *sql, const Table *table, const KeyRange *range,
+                     GError **error)
+{
+    if (range->lower != NULL) {
+        g_string_append(sql, " where ");
+        if (!append_bound(connection, sql, table, ">=", range->lower, error)) {
+            return false;
+        }
+    }
+    if (range->upper != NULL) {
+        g_string_append(sql, range->lower != NULL ? " and " : " where ");
+        return append_bound(connection, sql, table, "<", range->upper, error);
+    }
+    return true;
+}
+
+/* The row's text in UTF-8 bytes: a server of another encoding hashes the same bytes as one of
+ * UTF-8. */
+static void append_row_text(PGconn *connection, GString *sql, const Table *table)
+{
+    const char *encoding = PQparameterStatus(connection, "server_encoding");
+    bool convert =
+        encoding != NULL && strcmp(encoding, "UTF8") != 0 && strcmp(encoding, "SQL_ASCII") != 0;
+    g_string_append(sql, convert ? "convert_from(convert_to(row(" : "row(");
+    for (guint i = 0; i < table->n_columns + table->n_generated; i++) {
+        const Column *column =
+            i < table->n_columns ? &table->columns[i] : &table->generated[i - table->n_columns];
+        g_string_append(sql, i > 0 ? ", t." : "t.");
+        pg_append_identifier(sql, column->name);
+    }
+    g_string_append(sql, convert ? ")::text, 'UTF8'), 'SQL_ASCII')" : ")::text");
+}
+
+static void append_from(GString *sql, const char *schema, const char *name)
+{
+    g_string_append(sql, " from only ");
+    pg_append_qualified(sql, schema, name);
+    g_string_append(sql, " as t");
+}
+
+static bool read_digest(PGconn *connection, const char *schema, const char *name,
+                        ReadRequest *request, GError **error)
+{
+    g_autoptr(GString) sql =
+        g_string_new("select count(*), coalesce(sum(hashtextextended(r, " SEED_1 ")), 0), "
+                     "coalesce(sum(hashtextextended(r, " SEED_2 ")), 0) from (select ");
+    append_row_text(connection, sql, request->table);
+    g_string_append(sql, " as r");
+    append_from(sql, schema, name);
+    if (!pg_append_range(connection, sql, request->table, &request->range, error)) {
+        return false;
+    }
+    g_string_append(sql, " offset 0) as x");
+    g_autoptr(PGresult) result = pg_query(connection, sql->str, error);
+    if (result == NULL) {
+        return false;
+    }
+    request->rows = g_ascii_strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    g_free(request->digest_1);
+    g_free(request->digest_2);
+    request->digest_1 = g_strdup(PQgetvalue(result, 0, 1));
+    request->digest_2 = g_strdup(PQgetvalue(result, 0, 2));
+    return true;
+}
+
+/* What one row of the answer holds: READ_ROWS all columns and the version, READ_HASHES the hash and
+ * the version; the key cells of hashes are put in front by the callers. */
+static void append_outputs(PGconn *connection, GString *sql, const ReadRequest *request)
+{
+    const Table *table = request->table;
+    if (request->kind == READ_ROWS) {
+        for (guint i = 0; i < table->n_columns; i++) {
+            g_string_append(sql, "t.");
+            pg_append_identifier(sql, table->columns[i].name);
+            g_string_append_printf(sql, " as c%u, ", i);
+        }
+    } else {
+        g_string_append(sql, "hashtextextended(");
+        append_row_text(connection, sql, table);
+        g_string_append(sql, ", " SEED_1 ") as hash, ");
+    }
+    g_string_append(sql, "t.xmin::text::bigint as version");
+}
+
+static bool build_by_range(PGconn *connection, const char *schema, const char *name,
+                           const ReadRequest *request, GString *sql, GError **error)
+{
+    const Table *table = request->table;
+    g_string_assign(sql, "select ");
+    for (guint i = 0; request->kind == READ_HASHES && i < table->n_key; i++) {
+        g_string_append(sql, "t.");
+        pg_append_identifier(sql, table->columns[table->key[i]].name);
+        g_string_append(sql, request->key_texts ? "::text, " : ", ");
+    }
+    append_outputs(connection, sql, request);
+    append_from(sql, schema, name);
+    return pg_append_range(connection, sql, table, &request->range, error);
+}
+
+static void build_by_keys(PGconn *connection, const char *schema, const char *name,
+                          const ReadRequest *request, guint n_keys, GString *sql)
+{
+    const Table *table = request->table;
+    g_string_assign(sql, "select ");
+    for (guint i = 0; request->kind == READ_HASHES && i < table->n_key; i++) {
+        g_string_append_printf(sql, "k.k%u%s, ", i, request->key_texts ? "::text" : "");
+    }
+    g_string_append(sql, "r.* from (values ");
+    for (guint i = 0; i < n_keys * table->n_key; i++) {
+        bool first = i % table->n_key == 0;
+        g_string_append_printf(sql, "%s$%u", !first ? ", " : i > 0 ? "), (" : "(", i + 1);
+    }
+    g_string_append(sql, ")) as k(");
+    for (guint i = 0; i < table->n_key; i++) {
+        g_string_append_printf(sql, "%sk%u", i > 0 ? ", " : "", i);
+    }
+    g_string_append(sql, ") cross join lateral (select ");
+    append_outputs(connection, sql, request);
+    append_from(sql, schema, name);
+    for (guint i = 0; i < table->n_key; i++) {
+        g_string_append(sql, i > 0 ? " and t." : " where t.");
+        pg_append_identifier(sql, table->columns[table->key[i]].name);
+        g_string_append_printf(sql, " = k.k%u", i);
+    }
+    g_string_append(sql, " offset 0) as r");
+}
+
+static bool emit_row(ReadRequest *request, const ReadSink *sink, const PGresult *result,
+                     Cell *cells, GError **error)
+{
+    const Table *table = request->table;
+    bool rows = request->kind == READ_ROWS;
+    guint n_cells = rows ? table->n_columns : table->n_key;
+    int n_numbers = rows ? 1 : 2;
+    guint64 numbers[2] = {0, 0};
+    for (int i = 0; i < n_numbers; i++) {
+        int field = (int)n_cells + i;
+        if (PQnfields(result) != (int)n_cells + n_numbers || PQgetlength(result, 0, field) != 8) {
+            g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG,
+                        "%s: the answer to a read has an unexpected form", table->label);
+            return false;
+        }
+        memcpy(&numbers[i], PQgetvalue(result, 0, field), 8);
+        numbers[i] = GUINT64_FROM_BE(numbers[i]);
+    }
+    for (int i = 0; i < (int)n_cells; i++) {
+        bool null = PQgetisnull(result, 0, i) != 0;
+        cells[i] = (Cell){.kind = null ? CELL_NULL : CELL_VALUE,
+                          .data = null ? NULL : (const guint8 *)PQgetvalue(result, 0, i),
+                          .length = null ? 0 : (guint32)PQgetlength(result, 0, i)};
+    }
+    Row row = {.cells = cells, .n_cells = n_cells};
+    request->rows++;
+    return rows ? sink->row(sink->user, &row, numbers[0], error)
+                : sink->hash(sink->user, &row, numbers[0], numbers[1], error);
+}
+
+/* Ends a query whose rows are no longer wanted, so that the session can be used again. */
+static void abandon(PGconn *connection)
+{
+    PGcancel *cancel = PQgetCancel(connection);
+    if (cancel != NULL) {
+        char message[256];
+        (void)PQcancel(cancel, message, sizeof message);
+        PQfreeCancel(cancel);
+    }
+    for (PGresult *result; (result = PQgetResult(connection)) != NULL;) {
+        PQclear(result);
+    }
+}
+
+/* Hands every row of the query that was just sent to the sink. */
+static bool receive_rows(PGconn *connection, ReadRequest *request, const ReadSink *sink,
+                         GError **error)
+{
+    guint n_cells = MAX(request->table->n_columns, request->table->n_key);
+    g_autofree Cell *cells = g_new(Cell, n_cells);
+    bool good = true;
+    PQsetSingleRowMode(connection);
+    for (PGresult *result; good && (result = PQgetResult(connection)) != NULL;) {
+        ExecStatusType status = PQresultStatus(result);
+        if (status == PGRES_SINGLE_TUPLE) {
+            good = emit_row(request, sink, result, cells, error);
+        } else if (status != PGRES_TUPLES_OK) {
+            good = pg_fail(connection, result, error);
+        }
+        PQclear(result);
+    }
+    if (!good) {
+        abandon(connection);
+    }
+    return good;
+}
+
+static bool read_by_range(PGconn *connection, const char *schema, const char *name,
+                          ReadRequest *request, const ReadSink *sink, GError **error)
+{
+    g_autoptr(GString) sql = g_string_new(NULL);
+    if (!build_by_range(connection, schema, name, request, sql, error)) {
+        return false;
+    }
+    if (PQsendQueryParams(connection, sql->str, 0, NULL, NULL, NULL, NULL, 1) == 0) {
+        return pg_fail(connection, NULL, error);
+    }
+    return receive_rows(connection, request, sink, error);
+}
+
+static bool send_keys(PGconn *connection, const char *sql, const Table *table, const Row *keys,
+                      guint n_keys, GError **error)
+{
+    guint n = n_keys * table->n_key;
+    g_autofree Oid *types = g_new(Oid, n);
+    g_autofree const char **values = g_new(const char *, n);
+    g_autofree int *lengths = g_new(int, n);
+    g_autofree int *formats = g_new(int, n);
+    for (guint i = 0; i < n; i++) {
+        guint place = i % table->n_key;
+        const Row *key = &keys[i / table->n_key];
+        if (key->n_cells != table->n_key || key->cells[place].kind != CELL_VALUE) {
+            g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG,
+                        "%s: a key to read is not a value in every column", table->label);
+            return false;
+        }
+        const Cell *cell = &key->cells[place];
+        types[i] = table->columns[table->key[place]].type_oid;
+        values[i] = cell->data != NULL ? (const char *)cell->data : "";
+        lengths[i] = (int)cell->length;
+        formats[i] = 1;
+    }
+    if (PQsendQueryParams(connection, sql, (int)n, types, values, lengths, formats, 1) == 0) {
+        return pg_fail(connection, NULL, error);
+    }
+    return true;
+}
+
+static bool read_by_keys(PGconn *connection, const char *schema, const char *name,
+                         ReadRequest *request, const ReadSink *sink, GError **error)
+{
+    g_autoptr(GString) sql = g_string_new(NULL);
+    guint batch = MIN(KEYS_PER_QUERY, PARAMETERS_PER_QUERY / request->table->n_key);
+    guint built = 0;
+    for (guint done = 0; done < request->n_keys;) {
+        guint n = MIN(batch, request->n_keys - done);
+        if (n != built) {
+            build_by_keys(connection, schema, name, request, n, sql);
+            built = n;
+        }
+        if (!send_keys(connection, sql->str, request->table, request->keys + done, n, error) ||
+            !receive_rows(connection, request, sink, error)) {
+            return false;
+        }
+        done += n;
+    }
+    return true;
+}
+
+/* pg_relation_filenode sees the catalog of now, pg_class under an older snapshot would not; the
+ * read's lock keeps the table from being rewritten after it. */
+static bool read_storage(PGconn *connection, const char *schema, const char *name,
+                         ReadRequest *request, GError **error)
+{
+    g_autoptr(GString) qualified = g_string_new(NULL);
+    pg_append_qualified(qualified, schema, name);
+    g_autoptr(GString) sql = g_string_new("select pg_relation_filenode(");
+    if (!pg_append_literal(connection, sql, qualified->str, error)) {
+        return false;
+    }
+    g_string_append(sql, "::regclass)");
+    g_autoptr(PGresult) result = pg_query(connection, sql->str, error);
+    if (result == NULL) {
+        return false;
+    }
+    request->storage = g_ascii_strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+    return true;
+}
+
+bool pg_read(PGconn *connection, const char *schema, const char *name, ReadRequest *request,
+             const ReadSink *sink, GError **error)
+{
+    bool by_keys = request->kind == READ_ROWS || request->keys != NULL;
+    bool good = false;
+    request->rows = 0;
+    if (request->kind == READ_DIGEST) {
+        good = read_digest(connection, schema, name, request, error);
+    } else if (request->kind == READ_COPY || request->table->n_key == 0) {
+        g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG, "kind %d is no read by rows of a key",
+                    (int)request->kind);
+    } else if (by_keys) {
+        good = read_by_keys(connection, schema, name, request, sink, error);
+    } else {
+        good = read_by_range(connection, schema, name, request, sink, error);
+    }
+    if (!good) {
+        g_prefix_error(error, "reading %s.%s: ", schema, name);
+        return false;
+    }
+    return read_storage(connection, schema, name, request, error);
+}

@@ -1,0 +1,10 @@
+-- $1 migration, $2 table, $3 chunk, $4 worker, $5 rows, $6 bytes, $7 HIGH
+with finished as (
+    update drover.chunk
+       set state = 'done', worker = $4, rows = $5, bytes = $6, high = $7, copied_at = now()
+     where migration = $1 and table_id = $2 and chunk = $3 and state = 'todo'
+    returning chunk
+)
+select (select count(*) from finished),
+       exists (select 1 from drover.chunk
+                where migration = $1 and table_id = $2 and chunk <> $3 and state = 'todo')

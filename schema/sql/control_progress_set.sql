@@ -1,0 +1,6 @@
+-- $1 migration, $2 worker, $3 position, $4 record, $5 its digest, $6 microseconds since 1970
+update drover.progress
+   set position = $3, bus_sequence = $4, bus_digest = $5,
+       commit_time = timestamptz 'epoch' + $6::bigint * interval '1 microsecond',
+       updated_at = now()
+ where migration = $1 and worker = $2

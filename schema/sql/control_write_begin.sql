@@ -1,0 +1,3 @@
+-- $1 migration, $2 worker, $3 epoch
+update drover.progress set writes = writes + 1
+ where migration = $1 and worker = $2 and epoch = $3

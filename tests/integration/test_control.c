@@ -1,0 +1,535 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "apply/postgres/target.h"
+#include "proto/error.h"
+#include "schema/control.h"
+#include "tests/support/must.h"
+#include "tests/support/scratch.h"
+
+#include <pthread.h>
+#include <string.h>
+
+static char shop_name[] = "shop";
+static char shop_uuid[] = "7f000000-0000-4000-8000-000000000001";
+static char side[] = "target";
+static char engine[] = "postgresql";
+
+typedef struct Fixture {
+    Scratch *database;
+    Endpoint endpoint;
+    Migration migration;
+    Control control;
+} Fixture;
+
+static Target *open_target(Fixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    Target *target = pg_target_ops.connect(&fixture->endpoint, "drover shop test", &error);
+    MUST(target != NULL);
+    return target;
+}
+
+static int set_up_empty(void **state)
+{
+    Fixture *fixture = g_new0(Fixture, 1);
+    fixture->database = scratch_new("DROVER_TEST_TARGET");
+    fixture->endpoint = (Endpoint){.side = side,
+                                   .engine = engine,
+                                   .url = fixture->database->url,
+                                   .label = fixture->database->name};
+    fixture->migration.name = shop_name;
+    fixture->migration.uuid = shop_uuid;
+    fixture->control = (Control){&pg_target_ops, open_target(fixture), &fixture->migration};
+    *state = fixture;
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    set_up_empty(state);
+    Fixture *fixture = *state;
+    g_autoptr(GError) error = NULL;
+    MUST(control_install(&pg_target_ops, fixture->control.target, &error));
+    scratch_run(fixture->database,
+                "insert into drover.migration (name, uuid, file, phase) "
+                "values ('shop', '%s', '', 'planned'); "
+                "insert into drover.tables (migration, id, source_schema, source_name, "
+                "target_schema, target_name, version, storage, state, bytes_total) "
+                "values ('shop', 1, 's', 'small', 's', 'small', '0', '0', 'planned', 10), "
+                "('shop', 2, 's', 'big', 's', 'big', '0', '0', 'planned', 1000)",
+                shop_uuid);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    Fixture *fixture = *state;
+    pg_target_ops.close(fixture->control.target);
+    scratch_free(fixture->database);
+    g_free(fixture);
+    return 0;
+}
+
+static void assert_answer(Fixture *fixture, const char *sql, const char *expected)
+{
+    g_autofree char *value = scratch_ask(fixture->database, "%s", sql);
+    assert_non_null(value);
+    assert_string_equal(value, expected);
+}
+
+/* --- Installing ------------------------------------------------------------------------------- */
+
+static void test_installed_is_false_on_an_empty_target(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    bool installed = true;
+    MUST(control_installed(&pg_target_ops, fixture->control.target, &installed, &error));
+    assert_false(installed);
+    MUST(control_install(&pg_target_ops, fixture->control.target, &error));
+    MUST(control_installed(&pg_target_ops, fixture->control.target, &installed, &error));
+    assert_true(installed);
+}
+
+static void *install(void *user)
+{
+    GError *error = NULL;
+    Target *target = user;
+    for (int i = 0; i < 3 && error == NULL; i++) {
+        control_install(&pg_target_ops, target, &error);
+    }
+    return error;
+}
+
+static void test_many_processes_may_install_at_once(void **state)
+{
+    Fixture *fixture = *state;
+    Target *targets[8];
+    pthread_t threads[G_N_ELEMENTS(targets)];
+    for (gsize i = 0; i < G_N_ELEMENTS(targets); i++) {
+        targets[i] = open_target(fixture);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(targets); i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, install, targets[i]), 0);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(targets); i++) {
+        void *result = NULL;
+        pthread_join(threads[i], &result);
+        g_autoptr(GError) error = result;
+        MUST(error == NULL);
+        pg_target_ops.close(targets[i]);
+    }
+}
+
+/* --- Roles and epochs ------------------------------------------------------------------------- */
+
+static void test_a_role_gets_a_higher_epoch_each_time(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    guint64 first = 0, second = 0;
+    MUST(control_take_role(&fixture->control, "apply", false, &first, &error));
+    Control other = {&pg_target_ops, open_target(fixture), &fixture->migration};
+    pg_target_ops.close(fixture->control.target);
+    fixture->control.target = open_target(fixture);
+    MUST(control_take_role(&other, "apply", true, &second, &error));
+    assert_true(second > first);
+    pg_target_ops.close(other.target);
+}
+
+static void test_a_lease_names_its_holder(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    guint64 epoch;
+    MUST(control_take_role(&fixture->control, "copy", false, &epoch, &error));
+    g_autoptr(Answer) answer = pg_target_ops.execute(
+        fixture->control.target,
+        "select holder like '% pid %' and backend_pid = pg_backend_pid() from drover.lease", 0,
+        NULL, &error);
+    assert_non_null(answer);
+    assert_string_equal(answer_get(answer, 0, 0), "t");
+}
+
+static void test_a_role_needs_its_migration_in_the_target(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    guint64 epoch;
+    scratch_run(fixture->database, "delete from drover.migration");
+    MUST_FAIL(control_take_role(&fixture->control, "copy", false, &epoch, &error), DROVER_ERROR_NO);
+}
+
+static void test_a_taken_over_worker_cannot_write(void **state)
+{
+    Fixture *fixture = *state;
+    Control *control = &fixture->control;
+    GError *error = NULL;
+    guint64 first, second;
+    MUST(control_take_role(control, "copy", false, &first, &error));
+    MUST(control_worker_register(control, "copy-1", first, &error));
+    MUST(control_write_begin(control, "copy-1", first, &error));
+    MUST(control_commit(control, &error));
+    Control other = {&pg_target_ops, open_target(fixture), &fixture->migration};
+    pg_target_ops.close(control->target);
+    MUST(control_take_role(&other, "copy", true, &second, &error));
+    control->target = open_target(fixture);
+    MUST_FAIL(control_write_begin(control, "copy-1", first, &error), DROVER_ERROR_NO);
+    MUST_FAIL(control_worker_register(control, "copy-2", first, &error), DROVER_ERROR_NO);
+    MUST(control_write_begin(&other, "copy-1", second, &error));
+    MUST(control_commit(&other, &error));
+    pg_target_ops.close(other.target);
+}
+
+static void test_a_role_owns_only_its_own_workers(void **state)
+{
+    Fixture *fixture = *state;
+    Control *control = &fixture->control;
+    GError *error = NULL;
+    guint64 epoch;
+    MUST(control_worker_register(control, "apply", 1, &error));
+    MUST(control_worker_register(control, "copy-1", 1, &error));
+    MUST(control_take_role(control, "copy", false, &epoch, &error));
+    assert_int_equal(epoch, 2);
+    assert_answer(fixture,
+                  "select string_agg(worker || epoch, ' ' order by worker) "
+                  "from drover.progress",
+                  "apply1 copy-12");
+}
+
+static void test_registering_again_keeps_the_progress(void **state)
+{
+    Fixture *fixture = *state;
+    Control *control = &fixture->control;
+    GError *error = NULL;
+    Progress progress = {{5, 0}, 7, 8, 9};
+    MUST(control_worker_register(control, "apply", 1, &error));
+    MUST(control_progress_set(control, "apply", &progress, &error));
+    MUST(control_worker_register(control, "apply", 3, &error));
+    assert_answer(fixture, "select epoch || position from drover.progress", "30/5");
+}
+
+static void test_a_rolled_back_write_leaves_no_trace(void **state)
+{
+    Fixture *fixture = *state;
+    Control *control = &fixture->control;
+    GError *error = NULL;
+    MUST(control_worker_register(control, "apply", 1, &error));
+    MUST(control_write_begin(control, "apply", 1, &error));
+    control_rollback(control);
+    assert_answer(fixture, "select writes from drover.progress", "0");
+    MUST(control_write_begin(control, "apply", 1, &error));
+    MUST(control_commit(control, &error));
+    assert_answer(fixture, "select writes from drover.progress", "1");
+}
+
+/* --- The migration's row, progress, accounts -------------------------------------------------- */
+
+static void test_columns_of_the_migration_come_back(void **state)
+{
+    Fixture *fixture = *state;
+    Control *control = &fixture->control;
+    GError *error = NULL;
+    g_autofree char *paused = NULL, *slot = NULL, *none = NULL;
+    MUST(control_set(control, "paused", "true", &error));
+    MUST(control_set(control, "slot", "it's a \"slot\"", &error));
+    MUST(control_get(control, "paused", &paused, &error));
+    MUST(control_get(control, "slot", &slot, &error));
+    assert_string_equal(paused, "t");
+    assert_string_equal(slot, "it's a \"slot\"");
+    MUST(control_set(control, "slot", NULL, &error));
+    MUST(control_get(control, "slot", &none, &error));
+    assert_null(none);
+}
+
+static void test_progress_comes_back_to_the_last_bit(void **state)
+{
+    Fixture *fixture = *state;
+    Control *control = &fixture->control;
+    GError *error = NULL;
+    const Progress written = {{G_GUINT64_CONSTANT(0xFFFFFFFF00000001), 3},
+                              G_GUINT64_CONSTANT(0x7FFFFFFFFFFFFFFF),
+                              G_GUINT64_CONSTANT(0xFEDCBA9876543210),
+                              G_GINT64_CONSTANT(1790000000123457)};
+    Progress read;
+    MUST(control_worker_register(control, "apply", 1, &error));
+    MUST(control_progress_set(control, "apply", &written, &error));
+    MUST(control_progress_get(control, "apply", &read, &error));
+    assert_int_equal(position_compare(read.position, written.position), 0);
+    assert_int_equal(read.bus_sequence, written.bus_sequence);
+    assert_int_equal(read.bus_digest, written.bus_digest);
+    assert_int_equal(read.commit_time, written.commit_time);
+}
+
+static void test_progress_of_a_new_worker_is_zero(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    Progress progress = {{1, 1}, 1, 1, 1};
+    MUST(control_progress_get(&fixture->control, "apply", &progress, &error));
+    assert_true(position_is_zero(progress.position));
+    MUST(control_worker_register(&fixture->control, "apply", 1, &error));
+    MUST(control_progress_get(&fixture->control, "apply", &progress, &error));
+    assert_true(position_is_zero(progress.position));
+    assert_int_equal(progress.commit_time, 0);
+}
+
+static void test_accounts_add_up(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    const Account accounts[] = {{1, 10, 1, 2, 3, 4, 5}, {2, 100, 60, 0, 40, 0, 0}};
+    MUST(control_accounts_add(&fixture->control, accounts, 2, &error));
+    MUST(control_accounts_add(&fixture->control, accounts, 1, &error));
+    MUST(control_accounts_add(&fixture->control, accounts, 0, &error));
+    assert_answer(fixture,
+                  "select string_agg(concat_ws(',', captured, applied, filtered, superseded, "
+                  "rejected, refetched), ' ' order by id) from drover.tables",
+                  "20,2,4,6,8,10 100,60,0,40,0,0");
+    const Account unknown = {.table = 9, .captured = 1};
+    MUST_FAIL(control_accounts_add(&fixture->control, &unknown, 1, &error), DROVER_ERROR_BUG);
+}
+
+/* --- The ledger ------------------------------------------------------------------------------- */
+
+static char **bound(const char *first, const char *second)
+{
+    const char *const both[] = {first, second, NULL};
+    return g_strdupv((char **)both);
+}
+
+static void add_ranges(Fixture *fixture, guint32 table, guint n, const char *odd)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(KeyRange));
+    g_array_set_clear_func(ranges, (GDestroyNotify)key_range_clear);
+    for (guint i = 0; i < n; i++) {
+        KeyRange range = {i == 0 ? NULL : bound("7", odd), i == n - 1 ? NULL : bound("8", odd)};
+        g_array_append_val(ranges, range);
+    }
+    MUST(control_chunks_add(&fixture->control, table, ranges, &error));
+}
+
+static Chunk *next_chunk(Fixture *fixture, const GArray *busy)
+{
+    g_autoptr(GError) error = NULL;
+    Chunk *chunk = NULL;
+    MUST(control_chunk_next(&fixture->control, busy, &chunk, &error));
+    return chunk;
+}
+
+static void take(GArray *busy, const Chunk *chunk)
+{
+    guint64 id = (guint64)chunk->table << 32 | chunk->number;
+    g_array_append_val(busy, id);
+}
+
+static void test_bounds_may_hold_any_character(void **state)
+{
+    Fixture *fixture = *state;
+    const char *odd = "it's \"{NULL}\", a\\b\té\xF0\x9F\x98\x80 ";
+    g_autoptr(GArray) busy = g_array_new(FALSE, FALSE, sizeof(guint64));
+    add_ranges(fixture, 1, 3, odd);
+    g_autoptr(Chunk) first = next_chunk(fixture, busy);
+    take(busy, first);
+    assert_null(first->range.lower);
+    assert_string_equal(first->range.upper[1], odd);
+    g_autoptr(Chunk) second = next_chunk(fixture, busy);
+    take(busy, second);
+    assert_string_equal(second->range.lower[0], "7");
+    assert_string_equal(second->range.lower[1], odd);
+    assert_null(second->range.lower[2]);
+    g_autoptr(Chunk) third = next_chunk(fixture, busy);
+    assert_string_equal(third->range.lower[1], odd);
+    assert_null(third->range.upper);
+}
+
+static void test_chunks_come_from_big_tables_first_and_once(void **state)
+{
+    Fixture *fixture = *state;
+    g_autoptr(GArray) busy = g_array_new(FALSE, FALSE, sizeof(guint64));
+    add_ranges(fixture, 1, 2, "x");
+    add_ranges(fixture, 2, 2, "x");
+    const guint32 expected[][2] = {{2, 1}, {2, 2}, {1, 1}, {1, 2}};
+    for (gsize i = 0; i < G_N_ELEMENTS(expected); i++) {
+        g_autoptr(Chunk) chunk = next_chunk(fixture, busy);
+        assert_int_equal(chunk->table, expected[i][0]);
+        assert_int_equal(chunk->number, expected[i][1]);
+        take(busy, chunk);
+    }
+    assert_null(next_chunk(fixture, busy));
+}
+
+static void test_a_plan_of_many_chunks_keeps_their_order(void **state)
+{
+    Fixture *fixture = *state;
+    add_ranges(fixture, 1, 2500, "x");
+    assert_answer(fixture,
+                  "select concat_ws(' ', count(*), min(chunk), max(chunk), "
+                  "min(chunk) filter (where upper_key is null), "
+                  "max(chunk) filter (where lower_key is null)) from drover.chunk",
+                  "2500 1 2500 2500 1");
+}
+
+static void test_the_last_chunk_of_a_table_is_noticed(void **state)
+{
+    Fixture *fixture = *state;
+    Control *control = &fixture->control;
+    GError *error = NULL;
+    g_autoptr(GArray) busy = g_array_new(FALSE, FALSE, sizeof(guint64));
+    add_ranges(fixture, 1, 2, "x");
+    for (guint i = 1; i <= 2; i++) {
+        bool last = i != 2;
+        g_autoptr(Chunk) chunk = next_chunk(fixture, busy);
+        MUST(control_chunk_done(control, chunk, "copy-1", 5, 50, (Position){i, 0}, &last, &error));
+        assert_int_equal(last, i == 2);
+        MUST_FAIL(
+            control_chunk_done(control, chunk, "copy-1", 5, 50, (Position){i, 0}, &last, &error),
+            DROVER_ERROR_RETRY);
+    }
+}
+
+static void test_the_copy_state_has_the_highest_high(void **state)
+{
+    Fixture *fixture = *state;
+    Control *control = &fixture->control;
+    GError *error = NULL;
+    gint64 todo;
+    Position high;
+    g_autoptr(GArray) busy = g_array_new(FALSE, FALSE, sizeof(guint64));
+    add_ranges(fixture, 1, 3, "x");
+    MUST(control_copy_state(control, &todo, &high, &error));
+    assert_int_equal(todo, 3);
+    assert_true(position_is_zero(high));
+    const guint64 highs[] = {G_GUINT64_CONSTANT(0x900000000), G_GUINT64_CONSTANT(0x1000000000)};
+    for (gsize i = 0; i < G_N_ELEMENTS(highs); i++) {
+        bool last;
+        g_autoptr(Chunk) chunk = next_chunk(fixture, busy);
+        MUST(control_chunk_done(control, chunk, "copy-1", 5, 50, (Position){highs[i], 0}, &last,
+                                &error));
+    }
+    MUST(control_copy_state(control, &todo, &high, &error));
+    assert_int_equal(todo, 1);
+    assert_int_equal(high.major, highs[1]);
+}
+
+static void test_tables_without_chunks_are_to_plan_big_ones_first(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    g_autoptr(GArray) both = NULL, one = NULL;
+    MUST(control_tables_unplanned(&fixture->control, &both, &error));
+    assert_int_equal(both->len, 2);
+    assert_int_equal(g_array_index(both, guint32, 0), 2);
+    add_ranges(fixture, 2, 1, "x");
+    MUST(control_tables_unplanned(&fixture->control, &one, &error));
+    assert_int_equal(one->len, 1);
+    assert_int_equal(g_array_index(one, guint32, 0), 1);
+}
+
+static void test_a_copied_table_waits_for_its_key(void **state)
+{
+    Fixture *fixture = *state;
+    Control *control = &fixture->control;
+    GError *error = NULL;
+    guint32 table = 9;
+    g_autoptr(GArray) busy = g_array_new(FALSE, FALSE, sizeof(guint32));
+    add_ranges(fixture, 1, 1, "x");
+    MUST(control_table_unkeyed(control, busy, &table, &error));
+    assert_int_equal(table, 0);
+    scratch_run(fixture->database, "update drover.chunk set state = 'done'");
+    MUST(control_table_unkeyed(control, busy, &table, &error));
+    assert_int_equal(table, 1);
+    g_array_append_val(busy, table);
+    MUST(control_table_unkeyed(control, busy, &table, &error));
+    assert_int_equal(table, 0);
+    g_array_set_size(busy, 0);
+    MUST(control_table_state(control, 1, "keyed", &error));
+    MUST(control_table_unkeyed(control, busy, &table, &error));
+    assert_int_equal(table, 0);
+}
+
+static void test_a_table_in_doubt_says_why(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    MUST(control_table_in_doubt(&fixture->control, 1, "it was rewritten", &error));
+    assert_answer(fixture, "select in_doubt from drover.tables where id = 1", "it was rewritten");
+    MUST_FAIL(control_table_in_doubt(&fixture->control, 9, "x", &error), DROVER_ERROR_BUG);
+}
+
+/* --- Refetch list and objects ----------------------------------------------------------------- */
+
+static void test_refetch_keys_come_back_byte_by_byte(void **state)
+{
+    Fixture *fixture = *state;
+    Control *control = &fixture->control;
+    GError *error = NULL;
+    const guint8 bytes[] = {0, 1, '\\', '\'', 0xFF, 0};
+    Cell cells[] = {{bytes, sizeof bytes, CELL_VALUE}, {NULL, 0, CELL_VALUE}};
+    const Row key = {cells, 2};
+    MUST(control_refetch_add(control, 2, &key, "no row", &error));
+    MUST(control_refetch_add(control, 2, &key, "no row", &error));
+    g_autoptr(GArray) keys = NULL, none = NULL;
+    MUST(control_refetch_list(control, 10, &keys, &error));
+    assert_int_equal(keys->len, 1);
+    const RefetchKey *found = &g_array_index(keys, RefetchKey, 0);
+    Row back;
+    assert_int_equal(found->table, 2);
+    assert_true(row_unpack(found->packed->data, found->packed->len, 2, &back));
+    assert_true(row_equal(&back, &key));
+    g_free(back.cells);
+    MUST(control_refetch_remove(control, 2, &key, &error));
+    MUST(control_refetch_list(control, 10, &none, &error));
+    assert_int_equal(none->len, 0);
+}
+
+static void test_objects_are_recorded_once_and_forgotten(void **state)
+{
+    Fixture *fixture = *state;
+    Control *control = &fixture->control;
+    GError *error = NULL;
+    MUST(control_object_add(control, "source", "slot", "drover_shop", &error));
+    MUST(control_object_add(control, "source", "slot", "drover_shop", &error));
+    assert_answer(fixture, "select count(*) from drover.object", "1");
+    MUST(control_object_remove(control, "source", "slot", "drover_shop", &error));
+    assert_answer(fixture, "select count(*) from drover.object", "0");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST_EMPTY(name) cmocka_unit_test_setup_teardown(name, set_up_empty, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST_EMPTY(test_installed_is_false_on_an_empty_target),
+        TEST_EMPTY(test_many_processes_may_install_at_once),
+        TEST(test_a_role_gets_a_higher_epoch_each_time),
+        TEST(test_a_lease_names_its_holder),
+        TEST(test_a_role_needs_its_migration_in_the_target),
+        TEST(test_a_taken_over_worker_cannot_write),
+        TEST(test_a_role_owns_only_its_own_workers),
+        TEST(test_registering_again_keeps_the_progress),
+        TEST(test_a_rolled_back_write_leaves_no_trace),
+        TEST(test_columns_of_the_migration_come_back),
+        TEST(test_progress_comes_back_to_the_last_bit),
+        TEST(test_progress_of_a_new_worker_is_zero),
+        TEST(test_accounts_add_up),
+        TEST(test_bounds_may_hold_any_character),
+        TEST(test_chunks_come_from_big_tables_first_and_once),
+        TEST(test_a_plan_of_many_chunks_keeps_their_order),
+        TEST(test_the_last_chunk_of_a_table_is_noticed),
+        TEST(test_the_copy_state_has_the_highest_high),
+        TEST(test_tables_without_chunks_are_to_plan_big_ones_first),
+        TEST(test_a_copied_table_waits_for_its_key),
+        TEST(test_a_table_in_doubt_says_why),
+        TEST(test_refetch_keys_come_back_byte_by_byte),
+        TEST(test_objects_are_recorded_once_and_forgotten),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

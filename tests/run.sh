@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Everything that must hold, on one machine: builds with gcc and clang, sanitizers, valgrind, fuzz targets,
+# and end-to-end tests on real servers, all through ctest. Installs what it needs; starts and stops its own servers.
+# usage: tests/run.sh [--full]   --full: long versions (30 kills, 10 million rows, scale 20, longer fuzzing)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+case ${1:-} in
+"") ;;
+--full) export DROVER_E2E_SCALE=20 DROVER_E2E_KILLS=30 DROVER_E2E_HUGE_ROWS=10000000 DROVER_FUZZ_SECONDS=300 ;;
+*) sed -n '2,4s/^# //p' "$0"; exit 2 ;;
+esac
+jobs=$(nproc)
+step() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
+
+step "packages"
+deploy/install-packages.sh build run test
+python3 -m venv build/venv
+build/venv/bin/pip -q install --disable-pip-version-check pytest 'psycopg[binary]'
+export PATH="$PWD/build/venv/bin:$PATH"
+servers() { build/venv/bin/python tests/support/servers.py -- "$@"; }
+build() { step "build $1"; cmake --preset "$1" >/dev/null; cmake --build "build/$1" -j "$jobs" -- --quiet; }
+check() { # PRESET REGEX-OF-LABELS [ctest options]
+  local preset=$1 labels=$2; shift 2
+  step "$preset: $labels"
+  servers ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "$jobs" -L "^($labels)\$" "$@"
+}
+
+step "format"
+git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+
+build release
+build asan
+build tsan
+build clang
+check asan 'unit|integration'
+check tsan 'unit|integration'
+check clang 'unit|fuzz'
+step "release: valgrind over the unit tests"
+for program in build/release/tests/test_*; do
+  [ -f "$program" ] && [ -x "$program" ] || continue
+  name=$(basename "$program")
+  [ -n "$(find tests/unit -name "$name.c")" ] || continue
+  DROVER_SHORT=1 valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite "$program" >/dev/null 2>"build/$name.valgrind" ||
+    { cat "build/$name.valgrind"; echo "valgrind: $name" >&2; exit 1; }
+done
+check asan e2e
+check tsan e2e-threads
+check release e2e-memory
+step "all passed"

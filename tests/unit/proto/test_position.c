@@ -1,0 +1,96 @@
+#include "proto/position.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void test_major_orders_before_minor(void **state)
+{
+    (void)state;
+    Position low = {1, 9}, high = {2, 0}, higher = {2, 1};
+    assert_true(position_compare(low, high) < 0);
+    assert_true(position_compare(higher, high) > 0);
+    assert_int_equal(position_compare(high, high), 0);
+}
+
+static void test_positions_compare_unsigned(void **state)
+{
+    (void)state;
+    assert_true(position_compare((Position){G_MAXUINT64, 0}, (Position){1, 0}) > 0);
+    assert_true(position_compare((Position){1, G_MAXUINT64}, (Position){1, 1}) > 0);
+}
+
+static void test_only_the_zero_position_is_zero(void **state)
+{
+    (void)state;
+    assert_true(position_is_zero((Position){0, 0}));
+    assert_false(position_is_zero((Position){1, 0}));
+    assert_false(position_is_zero((Position){0, 1}));
+}
+
+static void test_an_lsn_is_printed_as_postgresql_does(void **state)
+{
+    (void)state;
+    char text[POSITION_TEXT_SIZE];
+    assert_string_equal(position_format((Position){0x16B374D848, 0}, text), "16/B374D848");
+    assert_string_equal(position_format((Position){0, 0}, text), "0/0");
+    assert_string_equal(position_format((Position){1, 20}, text), "0/1:20");
+}
+
+static void test_every_position_reads_back(void **state)
+{
+    (void)state;
+    const guint64 values[] = {0, 1, 0xffffffff, 0x100000000, 0x8000000000000000, G_MAXUINT64};
+    for (gsize i = 0; i < G_N_ELEMENTS(values); i++)
+        for (gsize j = 0; j < G_N_ELEMENTS(values); j++) {
+            Position before = {values[i], values[j]}, after = {7, 7};
+            char text[POSITION_TEXT_SIZE];
+            assert_true(position_parse(position_format(before, text), &after));
+            assert_int_equal(position_compare(before, after), 0);
+        }
+}
+
+static void test_other_texts_are_refused(void **state)
+{
+    (void)state;
+    const char *const texts[] = {"",
+                                 "/",
+                                 "0",
+                                 "0/",
+                                 "/0",
+                                 "G/0",
+                                 "0/ 1",
+                                 "123456789/0",
+                                 "0/0 ",
+                                 "0/0:",
+                                 "0/0:x",
+                                 "-1/0",
+                                 "0x1/0",
+                                 "0/0:1 ",
+                                 "0/0:-1",
+                                 "0/0/0",
+                                 "1:2",
+                                 " 1/2",
+                                 "0/0:18446744073709551616"};
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        Position position = {7, 8};
+        assert_false(position_parse(texts[i], &position));
+        assert_int_equal(position.major, 7);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_major_orders_before_minor),
+        cmocka_unit_test(test_positions_compare_unsigned),
+        cmocka_unit_test(test_only_the_zero_position_is_zero),
+        cmocka_unit_test(test_an_lsn_is_printed_as_postgresql_does),
+        cmocka_unit_test(test_every_position_reads_back),
+        cmocka_unit_test(test_other_texts_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
