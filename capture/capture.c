@@ -14,6 +14,8 @@
 #include <stdatomic.h>
 
 #define IDLE_WAIT_MS 100
+#define LINGER (3 * 1000) /* after the first event of a step: a flush costs as much */
+#define LINGER_WAIT_MS 1
 #define UNFLUSHED_RECORDS 4          /* appended at most before a flush */
 #define MARK_INTERVAL G_USEC_PER_SEC /* between heartbeat records that nobody asked for */
 #define MARK_DISTANCE (1024 * 1024)  /* bytes of log after which one is due all the same */
@@ -218,6 +220,7 @@ static void take_event(Capture *capture, StreamResult result, const StreamEvent 
 static bool drain(Capture *capture, bool *worked, bool *dry, GError **error)
 {
     int timeout = IDLE_WAIT_MS;
+    gint64 first = 0;
     *dry = false;
     while (outbox_unflushed(capture->outbox) < UNFLUSHED_RECORDS && !capture->marker_came) {
         StreamEvent event;
@@ -229,8 +232,10 @@ static bool drain(Capture *capture, bool *worked, bool *dry, GError **error)
             *dry = true;
             return true;
         }
+        if (!*worked)
+            first = now(capture);
         *worked = true;
-        timeout = 0;
+        timeout = now(capture) - first < LINGER ? LINGER_WAIT_MS : 0;
         take_event(capture, result, &event);
         if (outbox_is_full(capture->outbox) && !outbox_write(capture->outbox, error))
             return false;

@@ -110,7 +110,8 @@ static Part *open_part(Outbox *outbox)
     return &g_array_index(outbox->parts, Part, outbox->parts->len - 1);
 }
 
-/* Cells first, then the bytes of all of them, in one piece. */
+/* Cells first, then the bytes of all of them, in one piece. A row that fills a record by itself is
+ * only pointed at: it is packed before the source's memory is used again. */
 static Row copy_row(Outbox *outbox, const Row *row)
 {
     if (row->n_cells == 0)
@@ -119,11 +120,12 @@ static Row copy_row(Outbox *outbox, const Row *row)
     for (guint32 i = 0; i < row->n_cells; i++)
         if (row->cells[i].kind == CELL_VALUE)
             bytes += row->cells[i].length;
-    guint8 *memory = arena_alloc(outbox->arena, cells + bytes);
+    bool borrowed = bytes >= RECORD_TARGET;
+    guint8 *memory = arena_alloc(outbox->arena, cells + (borrowed ? 0 : bytes));
     Row copy = {.cells = (Cell *)(void *)memory, .n_cells = row->n_cells};
     memcpy(memory, row->cells, cells);
     memory += cells;
-    for (guint32 i = 0; i < row->n_cells; i++) {
+    for (guint32 i = 0; i < row->n_cells && !borrowed; i++) {
         const Cell *cell = &row->cells[i];
         if (cell->kind != CELL_VALUE || cell->length == 0)
             continue;

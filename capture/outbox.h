@@ -1,9 +1,10 @@
 /*
  * Outbox: the record that capture is filling, and the bus's writer behind it.
  *
- * Changes are copied in; outbox_write packs them into one record and appends it, outbox_flush makes
- * what was appended durable. A transaction may be spread over records as fragments. After an error
- * nothing is known of the records that were not flushed: the outbox must be thrown away.
+ * Changes are copied in (but for huge rows); outbox_write packs them into one record and appends
+ * it, outbox_flush makes what was appended durable. A transaction may be spread over records as
+ * fragments. After an error nothing is known of the records that were not flushed: the outbox must
+ * be thrown away.
  */
 #pragma once
 
@@ -22,6 +23,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Outbox, outbox_free)
 
 /* One transaction after the other. */
 void outbox_begin(Outbox *outbox, const Transaction *header);
+/* Once the record is full, outbox_write must come before the change's memory is used again. */
 void outbox_change(Outbox *outbox, const Change *change);
 /* False where the transaction had no change: then nothing of it goes to the bus. */
 bool outbox_commit(Outbox *outbox, const Transaction *header);

@@ -5,7 +5,6 @@
 #include "deploy/progress_bar.h"
 #include "proto/error.h"
 
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -81,24 +80,17 @@ bool monitor_start(Monitor *monitor, GError **error)
     return true;
 }
 
-static ProgressKind kind_of(const Stage *stage)
-{
-    if (role_kind_applies(stage->kind))
-        return PROGRESS_STREAM;
-    return strcmp(stage->phase, "indexing") == 0 ? PROGRESS_STEPS : PROGRESS_COPY;
-}
-
-void monitor_begin(Monitor *monitor, const Stage *stage)
+void monitor_begin(Monitor *monitor, const Stage *stage, gint64 now)
 {
     guint64 bytes;
 
     monitor_end(monitor);
     log_event(G_LOG_LEVEL_MESSAGE, stage->title, "phase", stage->phase, NULL);
-    monitor->view.kind = kind_of(stage);
+    monitor->view.kind = stage->progress;
     monitor->view.phase = stage->phase;
     monitor->view.rows_per_second = monitor->view.events_per_second = 0;
     monitor->events = monitor->events_shown = 0;
-    monitor->last_show = monitor->stage_start = 0;
+    monitor->last_show = monitor->last_log = monitor->stage_start = now;
     copy_board_counts(monitor->run->board, &monitor->stage_rows, &bytes);
 }
 
@@ -181,11 +173,11 @@ static guint terminal_columns(void)
     return 79;
 }
 
-void monitor_show(Monitor *monitor, gint64 now)
+void monitor_show(Monitor *monitor, gint64 now, bool last)
 {
-    if (monitor->stage_start == 0)
-        monitor->stage_start = monitor->last_show = monitor->last_log = now;
-    if (!monitor->terminal && now - monitor->last_log < LOG_INTERVAL)
+    bool due = monitor->terminal || last || now - monitor->last_log >= LOG_INTERVAL;
+
+    if (!due || monitor->view.kind == PROGRESS_NONE)
         return;
     if (monitor->view.kind == PROGRESS_COPY)
         fill_copy(monitor, now);

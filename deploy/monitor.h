@@ -16,8 +16,8 @@ void monitor_free(Monitor *monitor);
 
 /* At the start of a control session: reads what was done before. */
 bool monitor_start(Monitor *monitor, GError **error);
-/* Announces a stage. */
-void monitor_begin(Monitor *monitor, const Stage *stage);
+/* Announces a stage. now: microseconds, monotonic. */
+void monitor_begin(Monitor *monitor, const Stage *stage, gint64 now);
 
 /* Asks the control session. RETRY: it is lost. */
 bool monitor_read(Monitor *monitor, GError **error);
@@ -27,7 +27,7 @@ typedef void (*MonitorLook)(Monitor *monitor, void *role);
 void monitor_look_capture(Monitor *monitor, void *capture);
 void monitor_look_apply(Monitor *monitor, void *apply);
 
-/* Shows the bar, or logs every few seconds. now: microseconds, monotonic. */
-void monitor_show(Monitor *monitor, gint64 now);
+/* Shows the bar, or logs every few seconds; in any case where it is the last time in a stage. */
+void monitor_show(Monitor *monitor, gint64 now, bool last);
 /* Leaves the bar as it is. */
 void monitor_end(Monitor *monitor);

@@ -8,6 +8,7 @@
 
 #define HEARTBEAT_INTERVAL G_USEC_PER_SEC
 #define WATCH_INTERVAL G_USEC_PER_SEC
+#define BUILD_WAIT (200 * 1000)
 
 void run_init(Run *run, Context *context)
 {
@@ -154,13 +155,37 @@ static StepResult build_all(Builder *builder, const char *const *kinds, GError *
     return runtime_stopping(&builder->run->roles) ? STEP_IDLE : STEP_DONE;
 }
 
-/* One step of these kinds, beside other builders. */
+/* Not done, whether or not somebody is at work on it. kinds: one or two. */
+static bool steps_left(Builder *builder, const char *const *kinds, bool *left, GError **error)
+{
+    const char *values[] = {builder->control.migration->name, kinds[0],
+                            kinds[1] != NULL ? kinds[1] : kinds[0]};
+    g_autoptr(Answer) answer = builder->control.ops->execute(
+        builder->target,
+        "select 1 from drover.ddl where migration = $1 and not done and kind in ($2, $3) limit 1",
+        3, values, error);
+    if (answer != NULL)
+        *left = answer->n_rows > 0;
+    return answer != NULL;
+}
+
+/* One step of these kinds, beside other builders. One that is in other hands is waited for: they
+ * may be those of a process that was killed, whose session ends without having done it. */
 static StepResult build_one(Builder *builder, const char *const *kinds, GError **error)
 {
-    bool ran = false;
+    Runtime *runtime = &builder->run->roles;
+    bool ran = false, left = false;
+
     if (!ddl_run_one(&builder->control, kinds, &ran, error))
         return STEP_FAILED;
-    return ran ? STEP_WORKED : STEP_DONE;
+    if (ran)
+        return STEP_WORKED;
+    if (!steps_left(builder, kinds, &left, error))
+        return STEP_FAILED;
+    if (!left)
+        return STEP_DONE;
+    runtime->wait(runtime, BUILD_WAIT);
+    return STEP_IDLE;
 }
 
 static void fill_copy_settings(Run *run, guint worker, CopySettings *settings)
@@ -337,13 +362,13 @@ static bool finish_indexing(Run *run, GError **error)
 }
 
 static const Stage stages[] = {
-    {"copying", "creating the tables", &prepare_kind, false, NULL},
-    {"copying", "copying", &copy_kind, true, finish_copy},
-    {"catching_up", "catching up", &catch_up_kind, false, finish_catch_up},
-    {"indexing", "building indexes and constraints", &index_kind, true, NULL},
-    {"indexing", "building foreign keys", &foreign_key_kind, true, NULL},
-    {"indexing", "setting owners of sequences, analyzing", &rest_kind, false, finish_indexing},
-    {"streaming", "streaming", &stream_kind, false, NULL},
+    {"copying", "creating the tables", &prepare_kind, false, PROGRESS_NONE, NULL},
+    {"copying", "copying", &copy_kind, true, PROGRESS_COPY, finish_copy},
+    {"catching_up", "catching up", &catch_up_kind, false, PROGRESS_STREAM, finish_catch_up},
+    {"indexing", "building indexes and constraints", &index_kind, true, PROGRESS_STEPS, NULL},
+    {"indexing", "building foreign keys", &foreign_key_kind, true, PROGRESS_STEPS, NULL},
+    {"indexing", "analyzing", &rest_kind, false, PROGRESS_STEPS, finish_indexing},
+    {"streaming", "streaming", &stream_kind, false, PROGRESS_STREAM, NULL},
 };
 
 const Stage *stage_first(const char *phase)

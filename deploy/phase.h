@@ -16,6 +16,7 @@
 #include "capture/capture.h"
 #include "capture/copy.h"
 #include "deploy/context.h"
+#include "deploy/progress_bar.h"
 #include "proto/runtime.h"
 
 #include <pthread.h>
@@ -66,6 +67,7 @@ typedef struct Stage {
     const char *title;
     const RoleKind *kind;
     bool parallel; /* limits.copy_workers threads */
+    ProgressKind progress;
     /* On the control session, once all threads are done; NULL: nothing to write. */
     bool (*finish)(Run *run, GError **error);
 } Stage;

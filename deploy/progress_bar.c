@@ -24,13 +24,13 @@ double progress_eta(const ProgressView *view)
 
 static void append_bar(const ProgressView *view, bool color, GString *line)
 {
-    guint filled = (guint)(progress_fraction(view) * BAR_WIDTH);
+    static const char full[] = "########################", empty[] = "------------------------";
+    G_STATIC_ASSERT(sizeof full == BAR_WIDTH + 1 && sizeof empty == BAR_WIDTH + 1);
+    int filled = (int)(progress_fraction(view) * BAR_WIDTH);
 
-    g_string_append(line, color ? " \033[32m" : " [");
-    for (guint i = 0; i < BAR_WIDTH; i++)
-        g_string_append(line, i < filled ? "#" : color ? "\033[2m-\033[22m" : "-");
-    g_string_append_printf(line, "%s %3.0f%%", color ? "\033[0m" : "]",
-                           progress_fraction(view) * 100);
+    g_string_append_printf(
+        line, color ? " \033[32m%.*s\033[2m%.*s\033[0m %3.0f%%" : " [%.*s%.*s] %3.0f%%", filled,
+        full, BAR_WIDTH - filled, empty, progress_fraction(view) * 100);
 }
 
 static void append_copy(const ProgressView *view, GString *line)

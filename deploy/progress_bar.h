@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 typedef enum {
+    PROGRESS_NONE,  /* nothing to show */
     PROGRESS_COPY,  /* rows and bytes of how many, speed, time left */
     PROGRESS_STEPS, /* steps of how many */
     PROGRESS_STREAM /* lag, speed */

@@ -147,8 +147,6 @@ static bool make_stream(Start *start, GError **error)
     run->holder = ops->connect(start->migration->source, label, error);
     if (run->holder == NULL)
         return false;
-    g_message("creating slot %s on the source; this waits for transactions that are open there",
-              start->migration->slot);
     return ops->setup(run->holder, start->migration, &start->migration->start, &run->snapshot,
                       error);
 }
@@ -239,7 +237,8 @@ bool start_migration(Run *run, const StartSettings *settings, bool *stopped, GEr
     if (!context_connect(context, "control", error) ||
         !stored_read(&context->control, &stored, error))
         return false;
-    if (stored == NULL && !begin_new(&start, error))
+    if (stored == NULL ? !begin_new(&start, error)
+                       : !stored_fill(stored, context->migration, error))
         return false;
     if (!context_take_roles(context, settings->take_over, &run->leases, error))
         return false;

@@ -246,30 +246,29 @@ static void with_role(const GPtrArray *list, const RoleKind *kind, MonitorLook l
 
 /* --- Stages ----------------------------------------------------------------------------------- */
 
-/* What a failed statement on the control session means. */
-static End session_end(const GError *error)
+/* A statement on the control session failed. Gives up `problem`. */
+static End session_failed(GError *problem, GError **error)
 {
-    return drover_error_is_retry(error) ? END_LOST : END_FAILED;
+    End end = drover_error_is_retry(problem) ? END_LOST : END_FAILED;
+    g_propagate_error(error, problem);
+    return end;
 }
 
 static End tick(Supervisor *supervisor, const Stage *stage, GError **error)
 {
     Monitor *monitor = supervisor->monitor;
     Runtime *process = supervisor->settings->process;
-    g_autoptr(GError) problem = NULL;
+    GError *problem = NULL;
 
     if (process->now(process) < supervisor->next_tick)
         return END_DONE;
     supervisor->next_tick = process->now(process) + TICK;
-    if (!monitor_read(monitor, &problem)) {
-        End end = session_end(problem);
-        g_propagate_error(error, g_steal_pointer(&problem));
-        return end;
-    }
+    if (!monitor_read(monitor, &problem))
+        return session_failed(problem, error);
     with_role(supervisor->background, &capture_kind, monitor_look_capture, monitor);
     if (role_kind_applies(stage->kind))
         with_role(supervisor->crew, stage->kind, monitor_look_apply, monitor);
-    monitor_show(monitor, process->now(process));
+    monitor_show(monitor, process->now(process), false);
     return END_DONE;
 }
 
@@ -295,9 +294,10 @@ static End watch_stage(Supervisor *supervisor, const Stage *stage, GError **erro
 
 static End run_stage(Supervisor *supervisor, const Stage *stage, GError **error)
 {
+    Runtime *process = supervisor->settings->process;
     guint n = stage->parallel ? supervisor->run->context->migration->copy_workers : 1;
 
-    monitor_begin(supervisor->monitor, stage);
+    monitor_begin(supervisor->monitor, stage, process->now(process));
     for (guint i = 1; i <= n; i++)
         if (!start_worker(supervisor, supervisor->crew, stage->kind, i, error))
             return END_FAILED;
@@ -305,12 +305,13 @@ static End run_stage(Supervisor *supervisor, const Stage *stage, GError **error)
     if (end != END_DONE)
         return end;
     join_all(supervisor->crew);
-    g_autoptr(GError) problem = NULL;
+    GError *problem = NULL;
+    if (!monitor_read(supervisor->monitor, &problem))
+        return session_failed(problem, error);
+    monitor_show(supervisor->monitor, process->now(process), true);
     if (stage->finish == NULL || stage->finish(supervisor->run, &problem))
         return END_DONE;
-    end = session_end(problem);
-    g_propagate_error(error, g_steal_pointer(&problem));
-    return end;
+    return session_failed(problem, error);
 }
 
 static bool read_phase(Supervisor *supervisor, const Stage **stage, GError **error)
@@ -336,14 +337,10 @@ static bool read_phase(Supervisor *supervisor, const Stage **stage, GError **err
 static End run_stages(Supervisor *supervisor, GError **error)
 {
     const Stage *stage;
-    g_autoptr(GError) problem = NULL;
+    GError *problem = NULL;
 
-    if (!read_phase(supervisor, &stage, &problem) ||
-        !monitor_start(supervisor->monitor, &problem)) {
-        End end = session_end(problem);
-        g_propagate_error(error, g_steal_pointer(&problem));
-        return end;
-    }
+    if (!read_phase(supervisor, &stage, &problem) || !monitor_start(supervisor->monitor, &problem))
+        return session_failed(problem, error);
     if (!start_worker(supervisor, supervisor->background, &capture_kind, 1, error) ||
         !start_worker(supervisor, supervisor->background, &watch_kind, 1, error))
         return END_FAILED;

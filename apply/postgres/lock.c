@@ -25,9 +25,11 @@ typedef struct RoleLock {
     char *key; /* bigint, as text */
 } RoleLock;
 
+/* Advisory locks belong to a database, and a migration's name is unique in its target: so two first
+ * runs of one migration, which do not know of each other's UUID yet, ask for the same lock. */
 static char *lock_key(const Migration *migration, const char *role)
 {
-    g_autofree char *text = g_strdup_printf("drover/%s/%s", migration->uuid, role);
+    g_autofree char *text = g_strdup_printf("drover/%s/%s", migration->name, role);
     return g_strdup_printf("%" G_GINT64_FORMAT, (gint64)XXH3_64bits(text, strlen(text)));
 }
 

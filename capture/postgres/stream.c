@@ -20,12 +20,15 @@
 #define EPOCH_2000 G_GINT64_CONSTANT(946684800000000)
 #define REPLY_SIZE 34
 #define TLS_POLL_MS 10 /* bytes that wait inside the TLS library do not show on the socket */
+#define BUSY_GAP 500   /* microseconds between arrivals that make a nap worth it */
+#define NAP 300        /* microseconds */
 
 struct Stream {
     Pgoutput *parser;
     RelationMap *relations;
     char *slot;
-    char *message; /* libpq's copy of the last message: the cells point into it */
+    char *message;       /* libpq's copy of the last message: the cells point into it */
+    gint64 last_arrival; /* monotonic, microseconds */
     Position from;
     Position acknowledged;
     guint64 last_xid; /* 64 bits wide, of the transaction before */
@@ -597,6 +600,18 @@ static StreamResult fail_ended(Source *source, GError **error)
     return STREAM_FAILED;
 }
 
+/* The server sends every change by itself. When they follow each other closely, being woken for
+ * each costs both sides more than the changes do; after a nap there are many. */
+static void nap_while_busy(Stream *stream)
+{
+    gint64 now = g_get_monotonic_time();
+    if (now - stream->last_arrival < BUSY_GAP) {
+        g_usleep(NAP);
+        now = g_get_monotonic_time();
+    }
+    stream->last_arrival = now;
+}
+
 /* Waits for bytes and takes them in. False with *error unset: the time is over. */
 static bool take_in(Source *source, gint64 deadline, GError **error)
 {
@@ -605,6 +620,8 @@ static bool take_in(Source *source, gint64 deadline, GError **error)
     struct pollfd descriptor = {.fd = PQsocket(connection), .events = POLLIN};
     bool tls = PQsslInUse(connection) != 0;
     int ready = poll(&descriptor, 1, (int)(tls ? MIN(left, TLS_POLL_MS) : left));
+    if (ready > 0 && left > 0)
+        nap_while_busy(source->stream);
     if ((ready > 0 || tls) && PQconsumeInput(connection) != 1) {
         fail_stream(source, NULL, error);
         return false;

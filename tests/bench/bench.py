@@ -166,7 +166,7 @@ class Bench:
         measure = Measure(self)
         subprocess.run(["pgcopydb", "clone", "--source", self.source.url("src"), "--target",
                         self.target.url(database), "--dir", work, "--table-jobs", str(self.options.jobs),
-                        "--index-jobs", str(self.options.jobs), "--no-comments", "--skip-vacuum"],
+                        "--index-jobs", str(self.options.jobs), "--no-comments"],
                        check=True, stdout=subprocess.DEVNULL, stderr=open(os.path.join(self.folder, "pgcopydb.log"), "ab"),
                        env={**os.environ, "PATH": self.source.bin + ":" + os.environ["PATH"]})
         return measure.end()

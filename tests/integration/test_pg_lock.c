@@ -92,8 +92,8 @@ static void test_other_roles_and_other_migrations_do_not_get_in_the_way(void **s
 {
     (void)state;
     g_autoptr(GError) error = NULL;
-    char other_uuid[] = "7f000000-0000-4000-8000-000000000008";
-    Migration other = {.name = shop_name, .uuid = other_uuid};
+    char other_name[] = "shop2";
+    Migration other = {.name = other_name, .uuid = shop_uuid};
     Target *first = open_session("drover shop apply");
     MUST(pg_target_ops.lock_role(first, &shop, "apply", false, &error));
     Target *second = open_session("drover shop copy");
