@@ -2,9 +2,9 @@
  * Copy: the rows that were there, chunk by chunk, from a snapshot of the source straight into the
  * target. A role: one step copies one chunk.
  *
- * Invariants: a chunk's ledger row commits with its rows; every read has bounds (R5), HIGH is in the
- * ledger before it is used; the primary key of a table is built after its last chunk. A worker that
- * starts without the exported snapshot (after a crash) takes new ones, and R4 makes it right.
+ * Invariants: a chunk's ledger row commits with its rows; every read has bounds (R5), HIGH is in
+ * the ledger before it is used; the primary key of a table is built after its last chunk. A worker
+ * that starts without the exported snapshot (after a crash) takes new ones, and R4 makes it right.
  */
 #pragma once
 
@@ -28,7 +28,7 @@ typedef struct CopySettings {
     const Migration *migration;
     const SourceOps *source;
     const TargetOps *target;
-    guint worker;         /* from 1: drover.progress worker "copy-<n>" */
+    guint worker; /* from 1: drover.progress worker "copy-<n>" */
     guint64 epoch;
     const char *snapshot; /* exported and still held, or NULL */
     CopyBoard *board;

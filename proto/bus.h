@@ -18,9 +18,9 @@
 typedef struct Bus Bus;
 
 typedef struct BusOptions {
-    char *path;         /* local: the file */
-    guint64 max_size;   /* bytes; append fails with RETRY (bus full) past it */
-    const char *vfs;    /* local: name of a registered SQLite VFS; NULL for the default */
+    char *path;       /* local: the file */
+    guint64 max_size; /* bytes; append fails with RETRY (bus full) past it */
+    const char *vfs;  /* local: name of a registered SQLite VFS; NULL for the default */
 } BusOptions;
 
 typedef enum { BUS_CREATE, BUS_WRITE, BUS_READ } BusMode;
@@ -44,6 +44,10 @@ typedef struct BusOps {
     Bus *(*open)(const BusOptions *options, BusMode mode, GError **error);
     void (*close)(Bus *bus);
     bool (*info)(Bus *bus, BusInfo *info, GError **error);
+
+    /* For a take-over: ends a process of this host that keeps the bus from being claimed because it
+     * stands still in the middle of a commit. Does nothing where nobody does. */
+    bool (*end_writer)(Bus *bus, GError **error);
 
     /* Makes epoch the only one that may append. Fails with NO where a higher one was claimed. */
     bool (*claim)(Bus *bus, guint64 epoch, GError **error);

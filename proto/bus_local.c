@@ -12,19 +12,24 @@
  */
 #include "proto/bus.h"
 #include "proto/bus_file.h"
+#include "proto/bus_holder.h"
 #include "proto/bus_wake.h"
 #include "proto/error.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #define AHEAD_BYTES (1 << 20) /* records fetched ahead: until they reach this */
 #define AHEAD_RECORDS 4096    /* or this many */
 #define AHEAD_KEPT (4 << 20)  /* the buffer is given back above this */
 #define LOOK_INTERVAL 4000    /* microseconds between looks for other processes' records */
-#define TRIM_BYTES (8 << 20)  /* of records that one trim forgets */
-#define TRIM_RECORDS 4096     /* most records that one trim forgets */
-#define FREE_KEPT (16 << 20)  /* free bytes that stay in the file for the next records */
-#define VACUUM_PAGES "2048"   /* most free pages that one trim gives back to the file system */
+#define END_PATIENCE (2 * G_USEC_PER_SEC) /* for a commit that is under way */
+#define TRIM_BYTES (8 << 20)              /* of records that one trim forgets */
+#define TRIM_RECORDS 4096                 /* most records that one trim forgets */
+#define FREE_KEPT (16 << 20) /* free bytes that stay in the file for the next records */
+#define VACUUM_PAGES "2048"  /* most free pages that one trim gives back to the file system */
 
 typedef enum {
     META,
@@ -181,6 +186,29 @@ static bool fail_epoch(const Bus *bus, guint64 claimed, guint64 ours, GError **e
 static bool fail_bug(const Bus *bus, const char *what, GError **error)
 {
     g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG, "bus %s: %s", bus->file.path, what);
+    return false;
+}
+
+/* A live writer lets go within a commit; who holds the lock for longer stands still. Once it is
+ * gone SQLite completes or undoes what it was at. */
+static bool local_end_writer(Bus *bus, GError **error)
+{
+    gint64 deadline = g_get_monotonic_time() + END_PATIENCE;
+    pid_t holder = bus_holder_find(bus->file.path), first = holder;
+    while (holder != 0 && holder == first && g_get_monotonic_time() < deadline) {
+        g_usleep(LOOK_INTERVAL);
+        holder = bus_holder_find(bus->file.path);
+    }
+    if (holder == 0 || holder != first || holder == getpid())
+        return true;
+    g_warning("bus %s: process %d stands still in the middle of a commit; it is ended",
+              bus->file.path, holder);
+    if (kill(holder, SIGKILL) == 0 || errno == ESRCH)
+        return true;
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_NO,
+                "bus %s is held by process %d, which stands still and cannot be ended (%s): end it "
+                "yourself, then take over again",
+                bus->file.path, holder, g_strerror(errno));
     return false;
 }
 
@@ -470,6 +498,7 @@ const BusOps bus_local_ops = {
     .open = local_open,
     .close = local_close,
     .info = local_info,
+    .end_writer = local_end_writer,
     .claim = local_claim,
     .append = local_append,
     .flush = local_flush,

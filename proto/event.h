@@ -71,7 +71,8 @@ typedef struct Record {
 void record_pack(const Record *record, Arena *arena, GByteArray *out);
 
 /* Everything of record lives in arena (bytes are copied). Fails with DROVER_ERROR_PERSON where the
- * bytes are no record: wrong protobuf, kinds that do not match values, unknown kind or operation. */
+ * bytes are no record: wrong protobuf, kinds that do not match values, unknown kind or operation.
+ */
 bool record_unpack(const guint8 *data, gsize size, Arena *arena, Record *record, GError **error);
 
 /* XXH3-64 of a packed record: the predecessor of the next one. */

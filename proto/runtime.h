@@ -10,8 +10,8 @@
 typedef struct Runtime Runtime;
 
 struct Runtime {
-    gint stop;                                       /* atomic; not 0: leave as soon as the data allows */
-    gint64 (*now)(Runtime *runtime);                 /* monotonic, microseconds */
+    gint stop;                       /* atomic; not 0: leave as soon as the data allows */
+    gint64 (*now)(Runtime *runtime); /* monotonic, microseconds */
     void (*wait)(Runtime *runtime, gint64 duration); /* microseconds; returns early on stop */
     void *user;
 };

@@ -37,13 +37,13 @@ void read_bounds_clear(ReadBounds *bounds);
 bool read_bounds_include(const ReadBounds *bounds, guint64 xid);
 
 typedef struct SourceStatus {
-    char *identity;         /* PostgreSQL: "system identifier/timeline" (g_free) */
-    Position head;          /* end of the source's log */
-    Position acknowledged;  /* what the source may forget; zero where there is no slot */
-    guint64 oldest_xid;     /* every transaction below it is visible to reads from now on */
-    gint64 retained_bytes;  /* log kept for us; -1 where there is no slot */
-    bool slot_lost;         /* the log that we need is gone, or the slot is */
-    gint64 time;            /* the source's clock, microseconds since 1970 */
+    char *identity;        /* PostgreSQL: "system identifier/timeline" (g_free) */
+    Position head;         /* end of the source's log */
+    Position acknowledged; /* what the source may forget; zero where there is no slot */
+    guint64 oldest_xid;    /* every transaction below it is visible to reads from now on */
+    gint64 retained_bytes; /* log kept for us; -1 where there is no slot */
+    bool slot_lost;        /* the log that we need is gone, or the slot is */
+    gint64 time;           /* the source's clock, microseconds since 1970 */
 } SourceStatus;
 
 typedef enum {
@@ -51,16 +51,16 @@ typedef enum {
     STREAM_BEGIN,    /* transaction: xid, commit_time are set */
     STREAM_CHANGE,   /* change; its cells are valid until the next call of stream_next */
     STREAM_COMMIT,   /* transaction.position is the end of the commit record */
-    STREAM_POSITION, /* nothing in flight and the log was read up to position (keepalive, heartbeat);
-                      * only ever sent outside a transaction */
+    STREAM_POSITION, /* nothing in flight and the log was read up to position (keepalive,
+                      * heartbeat); only ever sent outside a transaction */
     STREAM_FAILED
 } StreamResult;
 
 typedef struct StreamEvent {
     Transaction transaction; /* begin, commit: the header only */
     Change change;
-    guint n_truncated;          /* change.operation TRUNCATE: the tables emptied together */
-    const guint32 *truncated;   /* Table.id; valid until the next call */
+    guint n_truncated;        /* change.operation TRUNCATE: the tables emptied together */
+    const guint32 *truncated; /* Table.id; valid until the next call */
     Position position;
     bool reply_wanted; /* the server wants an acknowledgement now */
 } StreamEvent;
@@ -90,14 +90,14 @@ typedef struct ReadSink {
 typedef struct ReadRequest {
     ReadKind kind;
     const Table *table;
-    KeyRange range;   /* READ_COPY, READ_DIGEST, READ_HASHES */
-    const Row *keys;  /* READ_ROWS, READ_HASHES: read these keys instead of the range */
+    KeyRange range;  /* READ_COPY, READ_DIGEST, READ_HASHES */
+    const Row *keys; /* READ_ROWS, READ_HASHES: read these keys instead of the range */
     guint n_keys;
-    gint64 rows;      /* result: rows read */
-    char *digest_1;   /* results of READ_DIGEST: two independent sums (g_free) */
+    gint64 rows;    /* result: rows read */
+    char *digest_1; /* results of READ_DIGEST: two independent sums (g_free) */
     char *digest_2;
-    bool key_texts;   /* READ_HASHES: the key's cells hold its texts instead, for messages */
-    guint64 storage;  /* result: Table.storage as seen inside the read */
+    bool key_texts;  /* READ_HASHES: the key's cells hold its texts instead, for messages */
+    guint64 storage; /* result: Table.storage as seen inside the read */
 } ReadRequest;
 
 typedef struct SourceOps {
@@ -109,12 +109,13 @@ typedef struct SourceOps {
     void (*close)(Source *source);
 
     /* With emit_heartbeat, first writes a marker into the source's log that comes back through the
-     * stream as STREAM_POSITION. migration may be NULL (no slot is looked at). */
+     * stream as STREAM_POSITION; status->head is then the marker's position. migration may be
+     * NULL (no slot is looked at). */
     bool (*status)(Source *source, const Migration *migration, bool emit_heartbeat,
                    SourceStatus *status, GError **error);
 
-    /* Creates what the stream needs (publication, slot), replacing leftovers of this migration's own
-     * unfinished attempt. *start is P0; *snapshot (g_free) can be given to read_begin of other
+    /* Creates what the stream needs (publication, slot), replacing leftovers of this migration's
+     * own unfinished attempt. *start is P0; *snapshot (g_free) can be given to read_begin of other
      * handles while this one stays open and is used for nothing else. */
     bool (*setup)(Source *source, const Migration *migration, Position *start, char **snapshot,
                   GError **error);

@@ -29,7 +29,8 @@ typedef struct Row {
 void row_pack(const Row *row, GByteArray *out);
 
 /* Reads row_pack's form; cells point into data; row->cells is allocated with g_new (caller frees
- * with g_free). False where the bytes are not of that form or n_cells differs from what is there. */
+ * with g_free). False where the bytes are not of that form or n_cells differs from what is there.
+ */
 bool row_unpack(const guint8 *data, gsize size, guint32 n_cells, Row *row);
 
 /* True where both have the same kinds and identical bytes. */
