@@ -27,7 +27,8 @@
 #define WORKER "apply"
 #define IDLE_WAIT_MS 100
 #define BACKLOG_RECORD (400 * 1024) /* a record of this size: capture is behind, more is coming */
-#define BACKLOG_WAIT_MS 200
+#define BACKLOG_WAIT_MS 100
+#define BACKLOG_EVENTS 40000 /* enough to write while capture goes on beside it */
 #define PROGRESS_INTERVAL (G_USEC_PER_SEC / 5)
 #define PAUSE_INTERVAL G_USEC_PER_SEC
 
@@ -264,6 +265,9 @@ static void after_commit(Apply *apply, const Progress *progress)
     pthread_mutex_unlock(&apply->lock);
     clear_accounts(apply);
     publish_status(apply);
+    if (n_transactions > 0)
+        g_debug("apply: %u transactions, bus record %" G_GUINT64_FORMAT, n_transactions,
+                progress->bus_sequence);
 }
 
 /* Ends the batch: everything that was read up to `seen` becomes the target's in one commit. */
@@ -496,14 +500,16 @@ static bool has_content(const Apply *apply)
     return apply->xids->len > 0 || !batch_is_empty(apply->batch);
 }
 
-/* How long to wait for one more record before what was collected is written, in milliseconds. */
+/* How long to wait for one more record before what was collected is written, in milliseconds. What
+ * is on the bus already is taken without waiting: so batches grow with the backlog. */
 static int patience(const Apply *apply)
 {
     if (!window_is_complete(apply))
         return 20;
     if (!has_content(apply) || apply->streaming)
         return IDLE_WAIT_MS;
-    return apply->last_record_size >= BACKLOG_RECORD ? BACKLOG_WAIT_MS : 0;
+    bool small = batch_events(apply->batch) < BACKLOG_EVENTS;
+    return small && apply->last_record_size >= BACKLOG_RECORD ? BACKLOG_WAIT_MS : 0;
 }
 
 static bool is_at_end(const Apply *apply)

@@ -1,7 +1,7 @@
 #include "proto/error.h"
 
 /* clang-format off: it would put spaces into the quark's text */
-G_DEFINE_QUARK(drover-error-quark, drover_error)
+G_DEFINE_QUARK(drover - error - quark, drover_error)
 /* clang-format on */
 
 int drover_error_exit_status(const GError *error)

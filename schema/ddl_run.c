@@ -9,6 +9,13 @@
 
 #define DEADLOCK_ATTEMPTS 5
 
+/* For the transaction of a step: memory for building indexes, unless the server gives more by
+ * itself. No wait for the disk at its commit: what a crash takes back, it takes back whole. */
+static const char step_settings[] =
+    "select pg_catalog.set_config('synchronous_commit', 'off', true), "
+    "pg_catalog.set_config('maintenance_work_mem', greatest(262144, pg_catalog.pg_size_bytes("
+    "pg_catalog.current_setting('maintenance_work_mem')) / 1024)::text, true)";
+
 /* One statement for all steps: they are stored together or not at all. */
 static const char store_sql[] =
     "insert into drover.ddl (migration, step, table_id, kind, name, statement) "
@@ -118,6 +125,10 @@ static bool run_step(Control *control, const Answer *step, GError **error)
     if (!exists && object != NULL && !control_object_add(control, "target", object, name, error))
         return false;
     if (!exists) {
+        g_autoptr(Answer) set =
+            control->ops->execute(control->target, step_settings, 0, NULL, error);
+        if (set == NULL)
+            return false;
         g_autoptr(Answer) done = control->ops->execute(control->target, statement, 0, NULL, error);
         if (done == NULL) {
             g_prefix_error(error, "%s %s: ", kind, name);

@@ -6,6 +6,9 @@
 
 #define MAX_STATEMENTS 4096
 
+/* A stage that does not fit into temp_buffers is written to disk and read back. */
+#define SET_UP_WRITES "set session_replication_role = replica; set temp_buffers = '64MB'"
+
 static void pg_close(Target *target)
 {
     if (target == NULL)
@@ -149,8 +152,7 @@ static bool fail_replica_role(Target *target, const PGresult *result, GError **e
 
 static bool pg_prepare_writes(Target *target, GError **error)
 {
-    g_autoptr(PGresult) result =
-        PQexec(target->connection, "set session_replication_role = replica");
+    g_autoptr(PGresult) result = PQexec(target->connection, SET_UP_WRITES);
     if (PQresultStatus(result) == PGRES_COMMAND_OK)
         return true;
     return fail_replica_role(target, result, error);
@@ -175,8 +177,12 @@ static bool copy_failed(Target *target, GError **error)
     return false;
 }
 
+/* The commit of a chunk waits for no disk: its line in the ledger is in the same transaction, so a
+ * crash takes back both or none. */
 static bool pg_copy_begin(Target *target, const Table *table, GError **error)
 {
+    if (!target_run(target, "set local synchronous_commit = off", NULL, error))
+        return false;
     g_autofree char *sql = copy_statement(table);
     g_free(target->copying);
     target->copying = g_strdup_printf("%s.%s", table->target_schema, table->target_name);
