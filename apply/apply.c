@@ -90,6 +90,7 @@ static bool rewind_to_progress(Apply *apply, GError **error)
     apply->commit_time = apply->committed.commit_time;
     apply->next_sequence = apply->committed.bus_sequence + 1;
     apply->last_digest = apply->committed.bus_digest;
+    apply->claimed_epoch = apply->committed.bus_epoch;
     apply->in_transaction = apply->streaming = apply->rewind_on_void = false;
     g_array_set_size(apply->held, 0);
     arena_reset(apply->held_arena);
@@ -192,6 +193,13 @@ static bool want_key(void *user, guint32 table, const Row *key, GError **error)
                                "a partial image found no row to complete it", error);
 }
 
+/* Is the target, as the open transaction sees it, at the stream's position? Refetched rows that
+ * were written are ahead of it until the batch ends. */
+static bool is_consistent(const Apply *apply)
+{
+    return apply->settings.consistent && !refetch_is_injected(apply->refetch);
+}
+
 /* Writes what the batch holds into the open target transaction. */
 static bool flush_batch(Apply *apply, GError **error)
 {
@@ -200,7 +208,7 @@ static bool flush_batch(Apply *apply, GError **error)
         return false;
     NetTable *tables = batch_tables(apply->batch, &n);
     if (n > 0 && !apply->settings.target->write(apply->control.target, tables, n,
-                                                apply->settings.consistent, error))
+                                                is_consistent(apply), error))
         return false;
     batch_account(apply->batch, apply->accounts);
     if (!refetch_settle(apply->refetch, &apply->control, error) ||
@@ -209,7 +217,7 @@ static bool flush_batch(Apply *apply, GError **error)
     pthread_mutex_lock(&apply->lock);
     apply->status.events += batch_events(apply->batch);
     pthread_mutex_unlock(&apply->lock);
-    batch_start(apply->batch, apply->settings.consistent);
+    batch_start(apply->batch, is_consistent(apply));
     return true;
 }
 
@@ -256,6 +264,7 @@ static void after_commit(Apply *apply, const Progress *progress)
     }
     if (refetch_is_injected(apply->refetch))
         refetch_close(apply->refetch);
+    batch_start(apply->batch, is_consistent(apply));
     apply->committed = *progress;
     apply->writing = apply->rewind_on_void = false;
     apply->last_commit = apply->settings.runtime->now(apply->settings.runtime);
@@ -491,6 +500,7 @@ static bool take_record(Apply *apply, guint64 sequence, const guint8 *data, gsiz
     if (!apply->in_transaction && apply->next_sequence == next + 1) {
         apply->contained.bus_sequence = next;
         apply->contained.bus_digest = apply->last_digest;
+        apply->contained.bus_epoch = apply->claimed_epoch;
     }
     return true;
 }

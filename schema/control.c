@@ -220,7 +220,7 @@ void control_rollback(Control *control)
 bool control_progress_get(Control *control, const char *worker, Progress *progress, GError **error)
 {
     const char *values[] = {control->migration->name, worker};
-    *progress = (Progress){{0, 0}, 0, 0, 0};
+    *progress = (Progress){{0, 0}, 0, 0, 0, 0};
     g_autoptr(Answer) answer =
         control->ops->execute(control->target, embedded_control_progress_get, 2, values, error);
     if (answer == NULL) {
@@ -233,14 +233,15 @@ bool control_progress_get(Control *control, const char *worker, Progress *progre
     progress->commit_time = time == NULL ? 0 : g_ascii_strtoll(time, NULL, 10);
     return position_read(answer_get(answer, 0, 0), &progress->position, error) &&
            number_read(answer_get(answer, 0, 1), 10, &progress->bus_sequence, error) &&
-           number_read(answer_get(answer, 0, 2), 16, &progress->bus_digest, error);
+           number_read(answer_get(answer, 0, 2), 16, &progress->bus_digest, error) &&
+           number_read(answer_get(answer, 0, 4), 10, &progress->bus_epoch, error);
 }
 
 bool control_progress_set(Control *control, const char *worker, const Progress *progress,
                           GError **error)
 {
     char position[POSITION_TEXT_SIZE], sequence[NUMBER_TEXT_SIZE], time[NUMBER_TEXT_SIZE];
-    char digest[NUMBER_TEXT_SIZE];
+    char digest[NUMBER_TEXT_SIZE], epoch[NUMBER_TEXT_SIZE];
     g_snprintf(digest, sizeof digest, "%" G_GINT64_MODIFIER "x", progress->bus_digest);
     const char *values[] = {
         control->migration->name,
@@ -249,9 +250,10 @@ bool control_progress_set(Control *control, const char *worker, const Progress *
         number_text((gint64)progress->bus_sequence, sequence),
         digest,
         progress->commit_time == 0 ? NULL : number_text(progress->commit_time, time),
+        number_text((gint64)progress->bus_epoch, epoch),
     };
     gint64 affected = 0;
-    if (!control_run(control, embedded_control_progress_set, 6, values, &affected, error)) {
+    if (!control_run(control, embedded_control_progress_set, 7, values, &affected, error)) {
         return false;
     }
     if (affected != 1) {

@@ -49,6 +49,7 @@ typedef struct Progress {
     guint64 bus_sequence;
     guint64 bus_digest;
     gint64 commit_time; /* microseconds since 1970; 0 where none */
+    guint64 bus_epoch;  /* highest epoch claimed up to that record */
 } Progress;
 bool control_progress_get(Control *control, const char *worker, Progress *progress, GError **error);
 bool control_progress_set(Control *control, const char *worker, const Progress *progress,

@@ -39,6 +39,7 @@ create table if not exists drover.progress (
     position text,                     -- apply: end of the last applied transaction
     bus_sequence bigint not null default 0,  -- last record whose transactions are all contained
     bus_digest text not null default '0',    -- its digest, hexadecimal
+    bus_epoch bigint not null default 0,     -- highest epoch claimed up to that record
     commit_time timestamptz,           -- source time of that transaction
     updated_at timestamptz not null default now(),
     primary key (migration, worker)

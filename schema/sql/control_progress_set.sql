@@ -1,6 +1,8 @@
--- $1 migration, $2 worker, $3 position, $4 record, $5 its digest, $6 microseconds since 1970
+-- $1 migration, $2 worker, $3 position, $4 record, $5 its digest, $6 microseconds since 1970,
+-- $7 highest epoch claimed up to that record
 update drover.progress
    set position = $3, bus_sequence = $4, bus_digest = $5,
        commit_time = timestamptz 'epoch' + $6::bigint * interval '1 microsecond',
+       bus_epoch = $7,
        updated_at = now()
  where migration = $1 and worker = $2

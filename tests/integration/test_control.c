@@ -207,7 +207,7 @@ static void test_registering_again_keeps_the_progress(void **state)
     Fixture *fixture = *state;
     Control *control = &fixture->control;
     GError *error = NULL;
-    Progress progress = {{5, 0}, 7, 8, 9};
+    Progress progress = {{5, 0}, 7, 8, 9, 10};
     MUST(control_worker_register(control, "apply", 1, &error));
     MUST(control_progress_set(control, "apply", &progress, &error));
     MUST(control_worker_register(control, "apply", 3, &error));
@@ -255,7 +255,8 @@ static void test_progress_comes_back_to_the_last_bit(void **state)
     const Progress written = {{G_GUINT64_CONSTANT(0xFFFFFFFF00000001), 3},
                               G_GUINT64_CONSTANT(0x7FFFFFFFFFFFFFFF),
                               G_GUINT64_CONSTANT(0xFEDCBA9876543210),
-                              G_GINT64_CONSTANT(1790000000123457)};
+                              G_GINT64_CONSTANT(1790000000123457),
+                              11};
     Progress read;
     MUST(control_worker_register(control, "apply", 1, &error));
     MUST(control_progress_set(control, "apply", &written, &error));
@@ -264,13 +265,14 @@ static void test_progress_comes_back_to_the_last_bit(void **state)
     assert_int_equal(read.bus_sequence, written.bus_sequence);
     assert_int_equal(read.bus_digest, written.bus_digest);
     assert_int_equal(read.commit_time, written.commit_time);
+    assert_int_equal(read.bus_epoch, written.bus_epoch);
 }
 
 static void test_progress_of_a_new_worker_is_zero(void **state)
 {
     Fixture *fixture = *state;
     GError *error = NULL;
-    Progress progress = {{1, 1}, 1, 1, 1};
+    Progress progress = {{1, 1}, 1, 1, 1, 1};
     MUST(control_progress_get(&fixture->control, "apply", &progress, &error));
     assert_true(position_is_zero(progress.position));
     MUST(control_worker_register(&fixture->control, "apply", 1, &error));

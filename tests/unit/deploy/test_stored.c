@@ -134,7 +134,7 @@ static void assert_refused(const char *name, DroverErrorCode code)
 {
     g_autoptr(GError) error = NULL;
     assert_false(stored_match_tables(&control, &migration, &error));
-    assert_true(g_error_matches(error, DROVER_ERROR, code));
+    assert_true(g_error_matches(error, DROVER_ERROR, (int)code));
     assert_non_null(strstr(error->message, name));
 }
 
