@@ -31,7 +31,7 @@ static const char *const migration_row[] = {"00000000-0000-4000-8000-00000000000
                                             "1",
                                             NULL};
 static const char *const epoch_row[] = {"5", NULL};
-static const char *const progress_row[] = {"0/300", "12", "ab", "1000000", NULL};
+static const char *const progress_row[] = {"0/300", "12", "ab", "1000000", "4", NULL};
 static const char *const schema_row[] = {"1", NULL};
 static const char *const table_rows[] = {
     "1", "public", "a", "public",    "a2",        "ready", "10",    "12", "2", "2", "9",
@@ -44,7 +44,7 @@ static const Script scripts[] = {
     {"from drover.migration", 9, migration_row},
     {"from drover.lease", 1, epoch_row},
     {"from drover.tables", 20, table_rows},
-    {"drover.progress", 4, progress_row},
+    {"drover.progress", 5, progress_row},
 };
 
 static Answer *fake_execute(Target *target, const char *sql, guint n_values,
