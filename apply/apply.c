@@ -26,9 +26,9 @@
 
 #define WORKER "apply"
 #define IDLE_WAIT_MS 100
-#define BACKLOG_RECORD (400 * 1024) /* a record of this size: capture is behind, more is coming */
-#define BACKLOG_WAIT_MS 100
-#define BACKLOG_EVENTS 40000 /* enough to write while capture goes on beside it */
+#define BUSY_EVENTS 1000 /* so many at once: more are coming, and are worth a short wait */
+#define BUSY_WAIT_MS 100
+#define ENOUGH_EVENTS 40000 /* enough to write while capture goes on beside it */
 #define PROGRESS_INTERVAL (G_USEC_PER_SEC / 5)
 #define PAUSE_INTERVAL G_USEC_PER_SEC
 
@@ -45,7 +45,8 @@ struct Apply {
     guint64 next_sequence;
     guint64 last_digest;
     guint64 claimed_epoch;
-    gint64 last_record_size;
+    gint64 batch_since; /* when its first record was read */
+    bool caught_up;     /* the bus had no more when it was last asked */
     Position seen;      /* read and batched up to here */
     gint64 commit_time; /* of what was batched last */
 
@@ -392,7 +393,7 @@ static bool hold_part(Apply *apply, const Transaction *part, GError **error)
         Change change = change_copy(apply->held_arena, &part->changes[i]);
         g_array_append_val(apply->held, change);
     }
-    if (arena_size(apply->held_arena) < apply->memory / 4)
+    if (arena_size(apply->held_arena) + sizeof(Change) * apply->held->len < apply->memory / 4)
         return true;
     return start_streaming(apply, part->xid, error);
 }
@@ -475,10 +476,17 @@ static bool take_content(Apply *apply, const Record *record, GError **error)
         for (guint i = 0; i < record->n_transactions; i++) {
             if (!take_part(apply, &record->transactions[i], error))
                 return false;
+            if (apply->next_sequence <= record->sequence)
+                return true; /* rewound: this record is read again */
         }
         return true;
     }
     return true;
+}
+
+static bool has_content(const Apply *apply)
+{
+    return apply->xids->len > 0 || !batch_is_empty(apply->batch);
 }
 
 static bool take_record(Apply *apply, guint64 sequence, const guint8 *data, gsize size,
@@ -494,7 +502,8 @@ static bool take_record(Apply *apply, guint64 sequence, const guint8 *data, gsiz
     }
     apply->next_sequence = next + 1;
     apply->last_digest = record_digest(data, size);
-    apply->last_record_size = (gint64)size;
+    if (!has_content(apply))
+        apply->batch_since = apply->settings.runtime->now(apply->settings.runtime);
     if (!take_content(apply, &record, error))
         return false;
     if (!apply->in_transaction && apply->next_sequence == next + 1) {
@@ -505,11 +514,6 @@ static bool take_record(Apply *apply, guint64 sequence, const guint8 *data, gsiz
     return true;
 }
 
-static bool has_content(const Apply *apply)
-{
-    return apply->xids->len > 0 || !batch_is_empty(apply->batch);
-}
-
 /* How long to wait for one more record before what was collected is written, in milliseconds. What
  * is on the bus already is taken without waiting: so batches grow with the backlog. */
 static int patience(const Apply *apply)
@@ -518,8 +522,12 @@ static int patience(const Apply *apply)
         return 20;
     if (!has_content(apply) || apply->streaming)
         return IDLE_WAIT_MS;
-    bool small = batch_events(apply->batch) < BACKLOG_EVENTS;
-    return small && apply->last_record_size >= BACKLOG_RECORD ? BACKLOG_WAIT_MS : 0;
+    guint64 events = batch_events(apply->batch);
+    if (events < BUSY_EVENTS || events >= ENOUGH_EVENTS)
+        return 0;
+    Runtime *runtime = apply->settings.runtime;
+    gint64 waited = (runtime->now(runtime) - apply->batch_since) / 1000;
+    return (int)CLAMP(BUSY_WAIT_MS - waited, 0, BUSY_WAIT_MS);
 }
 
 static bool is_at_end(const Apply *apply)
@@ -542,6 +550,7 @@ static bool collect(Apply *apply, GError **error)
             apply->settings.bus->read(apply->bus, patience(apply), &sequence, &data, &size, error);
         if (result == BUS_FAILED)
             return false;
+        apply->caught_up = result == BUS_EMPTY;
         if (result == BUS_EMPTY && window_is_complete(apply))
             return true;
         if (result == BUS_EMPTY && !refetch_nudge(apply->refetch, error))
@@ -588,8 +597,10 @@ static StepResult step(Apply *apply, GError **error)
         apply->settings.runtime->wait(apply->settings.runtime, PAUSE_INTERVAL / 5);
         return STEP_IDLE;
     }
-    bool may_refetch = !apply->writing && !has_content(apply) && !apply->in_transaction &&
-                       !refetch_is_open(apply->refetch);
+    /* A window must be written in one transaction with all that the bus has up to its HIGH; and
+     * while the bus is full nothing more comes before what is on it was committed. */
+    bool may_refetch = apply->caught_up && !apply->writing && !has_content(apply) &&
+                       !apply->in_transaction && !refetch_is_open(apply->refetch);
     if ((may_refetch && !refetch_open(apply->refetch, &apply->control, error)) ||
         !collect(apply, error))
         return STEP_FAILED;

@@ -14,6 +14,7 @@ typedef struct WindowRow {
     Row key;
     Row row; /* n_cells 0: absent on the source */
     bool found;
+    bool left_out; /* there was no room for it: it waits for another window */
 } WindowRow;
 
 struct Refetch {
@@ -33,7 +34,10 @@ struct Refetch {
     bool injected;
     bool settled;
     Arena *arena;
-    GArray *rows; /* WindowRow */
+    gsize memory;     /* bytes that its rows may take */
+    bool has_rows;    /* one row is always taken */
+    guint n_left_out; /* of rows */
+    GArray *rows;     /* WindowRow */
     ReadBounds bounds;
 };
 
@@ -46,6 +50,7 @@ Refetch *refetch_new(const Migration *migration, const SourceOps *source, Runtim
     refetch->maybe = true;
     refetch->applied = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     refetch->arena = arena_new(64 * 1024);
+    refetch->memory = (gsize)(migration->memory_limit / 8);
     refetch->rows = g_array_new(FALSE, TRUE, sizeof(WindowRow));
     return refetch;
 }
@@ -122,11 +127,30 @@ static Row copy_row(Arena *arena, const Row *from)
     return row;
 }
 
+static gsize row_size(const Row *row)
+{
+    gsize size = sizeof(Cell) * row->n_cells;
+    for (guint32 i = 0; i < row->n_cells; i++)
+        size += row->cells[i].kind == CELL_VALUE ? row->cells[i].length : 0;
+    return size;
+}
+
 typedef struct ReadingTable {
     Refetch *refetch;
     const Table *table;
     guint first, n;
 } ReadingTable;
+
+static void keep_row(Refetch *refetch, WindowRow *wanted, const Row *row)
+{
+    if (refetch->has_rows && arena_size(refetch->arena) + row_size(row) > refetch->memory) {
+        wanted->left_out = true;
+        refetch->n_left_out++;
+        return;
+    }
+    refetch->has_rows = wanted->found = true;
+    wanted->row = copy_row(refetch->arena, row);
+}
 
 /* A row that was read: the window's row of the same key gets it. */
 static bool take_row(void *user, const Row *row, guint64 row_version, GError **error)
@@ -138,9 +162,8 @@ static bool take_row(void *user, const Row *row, guint64 row_version, GError **e
     table_key_of(reading->table, row, cells, &key);
     for (guint i = 0; i < reading->n; i++) {
         WindowRow *wanted = &g_array_index(reading->refetch->rows, WindowRow, reading->first + i);
-        if (!wanted->found && row_equal(&wanted->key, &key)) {
-            wanted->found = true;
-            wanted->row = copy_row(reading->refetch->arena, row);
+        if (!wanted->found && !wanted->left_out && row_equal(&wanted->key, &key)) {
+            keep_row(reading->refetch, wanted, row);
             return true;
         }
     }
@@ -162,9 +185,22 @@ static bool read_table(Refetch *refetch, guint first, guint n, GError **error)
     return refetch->ops->read(refetch->source, &request, &sink, error);
 }
 
+static void drop_left_out(Refetch *refetch)
+{
+    guint kept = 0;
+    for (guint i = 0; i < refetch->rows->len; i++) {
+        const WindowRow row = g_array_index(refetch->rows, WindowRow, i);
+        if (!row.left_out)
+            g_array_index(refetch->rows, WindowRow, kept++) = row;
+    }
+    g_array_set_size(refetch->rows, kept);
+}
+
 static bool read_window(Refetch *refetch, GError **error)
 {
     read_bounds_clear(&refetch->bounds);
+    refetch->has_rows = false;
+    refetch->n_left_out = 0;
     if (!refetch->ops->read_begin(refetch->source, NULL, &refetch->bounds, error))
         return false;
     for (guint first = 0; first < refetch->rows->len;) {
@@ -177,6 +213,8 @@ static bool read_window(Refetch *refetch, GError **error)
             return false;
         first = end;
     }
+    if (refetch->n_left_out > 0)
+        drop_left_out(refetch);
     return refetch->ops->read_end(refetch->source, &refetch->bounds, error);
 }
 

@@ -56,8 +56,7 @@ bool verify_go_on(const Verify *verify, GError **error)
 static bool emit_heartbeat(Verify *verify, GError **error)
 {
     SourceStatus status = {0};
-    bool good = verify->settings->source->status(verify->source, verify->settings->migration, true,
-                                                 &status, error);
+    bool good = verify->settings->source->status(verify->source, NULL, true, &status, error);
     g_free(status.identity);
     return good;
 }

@@ -3,6 +3,9 @@
  * and flush it, then acknowledge what is durable. Only positions that a record on the bus carries
  * are acknowledged: a capture that starts again goes on from there, and must find the slot no
  * further than that.
+ *
+ * While the bus is full the stream is left alone: the source keeps its log, and apply, as it goes
+ * on, makes room. Whoever stands still must trim, so nothing of that fails.
  */
 #include "capture/capture.h"
 
@@ -46,6 +49,7 @@ struct Capture {
     _Atomic guint64 trim_below; /* capture_allow_trim */
     guint64 trimmed_below;
     guint64 bus_bytes; /* after the last trim */
+    bool bus_full;
     gint64 last_trim;
 
     gint64 commit_time; /* step's own; published with the flush */
@@ -53,6 +57,17 @@ struct Capture {
     pthread_mutex_t lock; /* guards status */
     CaptureStatus status;
 };
+
+static void note_full(Capture *capture, const BusInfo *info)
+{
+    if (info->full && !capture->bus_full)
+        g_warning("capture: the bus is full (%" G_GUINT64_FORMAT " bytes); the source keeps its "
+                  "log until apply has gone on, or raise bus.local.max_size",
+                  info->bytes);
+    if (!info->full && capture->bus_full)
+        g_message("capture: the bus has room again");
+    capture->bus_full = info->full;
+}
 
 /* ---- life ---- */
 
@@ -91,6 +106,7 @@ static bool start(Capture *capture, GError **error)
     Record claim = {.kind = RECORD_CLAIM, .position = resume.position};
     if (!outbox_mark(capture->outbox, &claim, error) || !outbox_flush(capture->outbox, error))
         return false;
+    note_full(capture, &info);
     capture->seen = resume.position;
     publish(capture);
     char position[POSITION_TEXT_SIZE];
@@ -106,7 +122,8 @@ Capture *capture_new(const CaptureSettings *settings, GError **error)
     capture->settings = *settings;
     pthread_mutex_init(&capture->lock, NULL);
     gint64 now = settings->runtime->now(settings->runtime);
-    capture->last_acknowledge = capture->last_mark = capture->last_trim = now;
+    capture->last_acknowledge = capture->last_mark = now;
+    capture->last_trim = now - TRIM_INTERVAL;
     capture->next_heartbeat = now;
     if (start(capture, error))
         return capture;
@@ -281,8 +298,10 @@ static bool write_out(Capture *capture, bool dry, GError **error)
         return false;
     if (outbox_unflushed(outbox) == 0)
         return true;
-    if (!outbox_flush(outbox, error))
+    BusInfo info;
+    if (!outbox_flush(outbox, error) || !capture->settings.bus->info(capture->bus, &info, error))
         return false;
+    note_full(capture, &info);
     publish(capture);
     return true;
 }
@@ -322,6 +341,7 @@ static bool trim(Capture *capture, GError **error)
     if (info.first_sequence >= below && info.bytes >= capture->bus_bytes)
         capture->trimmed_below = below;
     capture->bus_bytes = info.bytes;
+    note_full(capture, &info);
     return true;
 }
 
@@ -330,8 +350,14 @@ static bool trim(Capture *capture, GError **error)
 static bool step(Capture *capture, bool *worked, GError **error)
 {
     bool dry;
-    return emit_heartbeat(capture, error) && drain(capture, worked, &dry, error) &&
-           write_out(capture, dry, error) && acknowledge(capture, error) && trim(capture, error);
+    Runtime *runtime = capture->settings.runtime;
+    if (capture->bus_full) {
+        runtime->wait(runtime, TRIM_INTERVAL);
+        return acknowledge(capture, error) && trim(capture, error);
+    }
+    return trim(capture, error) && emit_heartbeat(capture, error) &&
+           drain(capture, worked, &dry, error) && write_out(capture, dry, error) &&
+           acknowledge(capture, error);
 }
 
 StepResult capture_step(Capture *capture, GError **error)

@@ -66,9 +66,14 @@ static void show_error(CommandLine *line, const GError *error)
 {
     g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
 
-    for (guint i = 0; lines[i] != NULL; i++)
-        if (*g_strchomp(lines[i]) != '\0')
+    for (guint i = 0; lines[i] != NULL; i++) {
+        if (*g_strchomp(lines[i]) == '\0')
+            continue;
+        if (log_is_json())
+            log_event(G_LOG_LEVEL_CRITICAL, lines[i], "class", class_name(error), NULL);
+        else
             fprintf(line->err, "drover: %s\n", lines[i]);
+    }
     if (line->json) {
         g_autofree char *text = g_utf8_make_valid(error->message, -1);
         command_print_json(line,

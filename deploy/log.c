@@ -210,6 +210,14 @@ void log_event(GLogLevelFlags level, const char *message, ...)
     g_log_structured_array(level, (const GLogField *)(void *)fields->data, fields->len);
 }
 
+bool log_is_json(void)
+{
+    pthread_mutex_lock(&sink.lock);
+    bool json = sink.stream != NULL && sink.format == LOG_FORMAT_JSON;
+    pthread_mutex_unlock(&sink.lock);
+    return json;
+}
+
 void log_show(const char *line)
 {
     pthread_mutex_lock(&sink.lock);

@@ -33,6 +33,9 @@ void log_format_entry(LogFormat format, gint64 time, GLogLevelFlags level, const
 /* An entry with fields: pairs of a key and a text, then NULL. */
 void log_event(GLogLevelFlags level, const char *message, ...) G_GNUC_NULL_TERMINATED;
 
+/* Whether what is written to the log must be JSON. */
+bool log_is_json(void);
+
 /* Shows `line` below the entries, in place of the last one shown; NULL takes it away. Only for
  * terminals. */
 void log_show(const char *line);

@@ -104,6 +104,9 @@ bool monitor_read(Monitor *monitor, GError **error)
         !control_progress_get(control, "apply", &monitor->progress, error))
         return false;
     monitor->view.paused = g_strcmp0(paused, "t") == 0;
+    pthread_mutex_lock(&monitor->run->lock);
+    monitor->run->trim_below = monitor->progress.bus_sequence;
+    pthread_mutex_unlock(&monitor->run->lock);
     if (monitor->view.kind != PROGRESS_STEPS)
         return true;
     if (!ask_integers(control, STEPS_SQL, 2, steps, error))

@@ -52,7 +52,13 @@ static void *capture_start(Run *run, guint worker, GError **error)
                                       .take_over = run->take_over,
                                       .runtime = &run->roles,
                                       .heartbeat_interval = HEARTBEAT_INTERVAL};
-    return capture_new(&settings, error);
+    Capture *capture = capture_new(&settings, error);
+    pthread_mutex_lock(&run->lock);
+    guint64 trim_below = run->trim_below;
+    pthread_mutex_unlock(&run->lock);
+    if (capture != NULL)
+        capture_allow_trim(capture, trim_below);
+    return capture;
 }
 
 static StepResult capture_role_step(void *role, GError **error)

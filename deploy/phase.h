@@ -41,7 +41,8 @@ typedef struct Run {
     Position consistent; /* highest HIGH of all chunks; from phase catching_up on */
 
     pthread_mutex_t lock;
-    Sample sample; /* under lock */
+    Sample sample;      /* under lock */
+    guint64 trim_below; /* under lock: records of the bus below it are no longer needed */
 } Run;
 
 void run_init(Run *run, Context *context);

@@ -13,8 +13,13 @@ static void on_signal(int number)
 {
     (void)number;
     gint *flag = stop_flag;
-    if (flag == NULL || g_atomic_int_get(flag) != 0)
+    if (flag == NULL || g_atomic_int_get(flag) != 0) {
+        static const char words[] =
+            "drover: ended at once; the next start does again what was in progress\n";
+        if (write(STDERR_FILENO, words, sizeof words - 1) < 0)
+            _exit(EXIT_AT_ONCE);
         _exit(EXIT_AT_ONCE);
+    }
     g_atomic_int_set(flag, 1);
 }
 

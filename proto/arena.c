@@ -21,10 +21,11 @@ typedef struct Block {
 
 struct Arena {
     gsize block_size;
-    gsize held;
+    gsize held;   /* in use */
     guint8 *free; /* in the first ordinary block */
     guint8 *end;
-    Block *ordinary; /* all of block_size bytes */
+    Block *ordinary; /* in use, all of block_size bytes */
+    Block *spare;    /* ordinary ones from before a reset */
     Block *own;      /* one large piece each */
 };
 
@@ -49,6 +50,31 @@ static void blocks_free(Arena *arena, Block **list)
     }
 }
 
+/* All but the first go to the spare ones. */
+static void blocks_spare(Arena *arena, Block *first)
+{
+    while (first->next) {
+        Block *block = first->next;
+        first->next = block->next;
+        arena->held -= sizeof(Block) + block->size;
+        block->next = arena->spare;
+        arena->spare = block;
+        ASAN_POISON_MEMORY_REGION(block->data, block->size);
+    }
+}
+
+static Block *block_ordinary(Arena *arena)
+{
+    Block *block = arena->spare;
+    if (!block)
+        return block_new(arena, arena->block_size, &arena->ordinary);
+    arena->spare = block->next;
+    arena->held += sizeof(Block) + block->size;
+    block->next = arena->ordinary;
+    arena->ordinary = block;
+    return block;
+}
+
 static void use_block(Arena *arena, Block *block)
 {
     arena->free = block->data;
@@ -69,6 +95,7 @@ void arena_free(Arena *arena)
         return;
     blocks_free(arena, &arena->ordinary);
     blocks_free(arena, &arena->own);
+    blocks_free(arena, &arena->spare);
     g_free(arena);
 }
 
@@ -76,7 +103,7 @@ static void *alloc_outside(Arena *arena, gsize size)
 {
     if (size > arena->block_size / OWN_BLOCK_PART)
         return block_new(arena, size, &arena->own)->data;
-    use_block(arena, block_new(arena, arena->block_size, &arena->ordinary));
+    use_block(arena, block_ordinary(arena));
     void *piece = arena->free;
     arena->free += size;
     ASAN_UNPOISON_MEMORY_REGION(piece, size);
@@ -118,7 +145,7 @@ void arena_reset(Arena *arena)
     blocks_free(arena, &arena->own);
     if (!arena->ordinary)
         return;
-    blocks_free(arena, &arena->ordinary->next);
+    blocks_spare(arena, arena->ordinary);
     use_block(arena, arena->ordinary);
 }
 

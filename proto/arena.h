@@ -21,10 +21,11 @@ void *arena_alloc0(Arena *arena, gsize size);
 void *arena_copy(Arena *arena, const void *data, gsize size);
 char *arena_strdup(Arena *arena, const char *text);
 
-/* Forgets every piece; keeps one ordinary block for reuse and returns the rest. */
+/* Forgets every piece. Large pieces go back to malloc; ordinary blocks are kept for reuse, since
+ * giving memory back and taking it again costs more than most uses of it. */
 void arena_reset(Arena *arena);
 
-/* Bytes held from malloc. */
+/* Bytes of the blocks in use: of what was taken since the last reset, and one block. */
 gsize arena_size(const Arena *arena);
 
 #define arena_new_array(arena, type, n) ((type *)arena_alloc((arena), sizeof(type) * (gsize)(n)))

@@ -32,6 +32,7 @@ typedef struct BusInfo {
     guint64 last_sequence;  /* 0 for an empty bus */
     guint64 last_digest;    /* record_digest of the last record ever appended, trimmed or not */
     guint64 bytes;          /* on disk */
+    bool full;              /* nearly: the writer should wait until it was trimmed */
 } BusInfo;
 
 typedef enum { BUS_RECORD, BUS_EMPTY, BUS_FAILED } BusResult;
@@ -54,7 +55,8 @@ typedef struct BusOps {
 
     /* Appends one packed record under the sequence number last + 1. It is durable after flush, and
      * visible to readers after flush. Fails with NO once a higher epoch was claimed, RETRY when the
-     * disk or max_size is full (nothing of the unflushed records is then kept). */
+     * disk or max_size is full (nothing of the unflushed records is then kept). A small record, as
+     * a claim is, finds room past max_size: whoever is to trim a full bus must claim it first. */
     bool (*append)(Bus *bus, guint64 sequence, const guint8 *data, gsize size, GError **error);
     bool (*flush)(Bus *bus, GError **error);
 

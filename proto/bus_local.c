@@ -28,8 +28,12 @@
 #define END_PATIENCE (2 * G_USEC_PER_SEC) /* for a commit that is under way */
 #define TRIM_BYTES (8 << 20)              /* of records that one trim forgets */
 #define TRIM_RECORDS 4096                 /* most records that one trim forgets */
-#define FREE_KEPT (16 << 20) /* free bytes that stay in the file for the next records */
-#define VACUUM_PAGES "2048"  /* most free pages that one trim gives back to the file system */
+#define FREE_KEPT (16 << 20)   /* free bytes that stay in the file for the next records */
+#define SMALL_RECORD 4096      /* finds room in the reserve */
+#define RESERVE (16 << 20)     /* past max_size, for small records */
+#define FULL_MARGIN (64 << 20) /* short of max_size the bus counts as full, */
+#define FULL_SHARE 2           /* or short of this share of it, where that is less */
+#define VACUUM_PAGES "2048"    /* most free pages that one trim gives back to the file system */
 
 typedef enum {
     META,
@@ -106,6 +110,17 @@ static bool step_integer(Bus *bus, Statement statement, gint64 *value, GError **
     return found;
 }
 
+/* Bytes of the pages in use; the write-ahead log comes on top. */
+static bool read_used(Bus *bus, guint64 *used, GError **error)
+{
+    gint64 pages, free_pages;
+    if (!step_integer(bus, PAGE_COUNT, &pages, error) ||
+        !step_integer(bus, FREE_COUNT, &free_pages, error))
+        return false;
+    *used = (guint64)((pages - free_pages) * bus->page_size);
+    return true;
+}
+
 /* uuid, epoch, last_sequence and last_digest of info. */
 static bool read_meta(Bus *bus, BusInfo *info, GError **error)
 {
@@ -163,14 +178,18 @@ static Bus *local_open(const BusOptions *options, BusMode mode, GError **error)
 static bool local_info(Bus *bus, BusInfo *info, GError **error)
 {
     gint64 first = 0;
+    guint64 used = 0;
     bool own = !bus->appending;
     if (own && !bus_file_run(&bus->file, "begin", READ_IT, error))
         return false;
-    bool known = read_meta(bus, info, error) && step_integer(bus, FIRST, &first, error);
+    bool known = read_meta(bus, info, error) && step_integer(bus, FIRST, &first, error) &&
+                 read_used(bus, &used, error);
     if (own)
         bus_file_rollback(&bus->file);
     info->first_sequence = first != 0 ? (guint64)first : info->last_sequence + 1;
     info->bytes = bus_file_bytes(&bus->file);
+    guint64 margin = MIN(FULL_MARGIN, bus->max_size / FULL_SHARE);
+    info->full = bus->max_size != 0 && used > bus->max_size - margin;
     return known;
 }
 
@@ -255,17 +274,16 @@ static bool begin_write(Bus *bus, const char *doing, GError **error)
     return true;
 }
 
-/* max_size bounds the pages in use; the write-ahead log comes on top. */
+/* max_size bounds the pages in use. */
 static bool check_space(Bus *bus, gsize size, GError **error)
 {
-    gint64 pages, free_pages;
+    guint64 used;
+    guint64 room = bus->max_size + (size <= SMALL_RECORD ? RESERVE : 0);
     if (bus->max_size == 0)
         return true;
-    if (!step_integer(bus, PAGE_COUNT, &pages, error) ||
-        !step_integer(bus, FREE_COUNT, &free_pages, error))
+    if (!read_used(bus, &used, error))
         return false;
-    guint64 used = (guint64)((pages - free_pages) * bus->page_size);
-    if (size <= bus->max_size && used <= bus->max_size - size)
+    if (size <= room && used <= room - size)
         return true;
     g_set_error(error, DROVER_ERROR, DROVER_ERROR_RETRY,
                 "bus %s is full: its max_size is %" G_GUINT64_FORMAT

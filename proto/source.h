@@ -108,9 +108,10 @@ typedef struct SourceOps {
     Source *(*connect)(const Endpoint *endpoint, const char *label, GError **error);
     void (*close)(Source *source);
 
-    /* With emit_heartbeat, first writes a marker into the source's log that comes back through the
-     * stream as STREAM_POSITION; status->head is then the marker's position. migration may be
-     * NULL (no slot is looked at). */
+    /* With emit_heartbeat and a migration, PERSON where the log no longer carries every change of
+     * its tables. With emit_heartbeat, first writes a marker into the source's log that comes back
+     * through the stream as STREAM_POSITION; status->head is then the marker's position. migration
+     * may be NULL (no slot is looked at). */
     bool (*status)(Source *source, const Migration *migration, bool emit_heartbeat,
                    SourceStatus *status, GError **error);
 

@@ -100,8 +100,21 @@ bool stage_classify(const NetTable *net, bool consistent, GArray *rows, StageCou
     return true;
 }
 
+/* Big-endian, so that prefixes order as the bytes do; equal ones decide nothing. */
+static guint64 key_prefix(const Row *key)
+{
+    guint64 prefix = 0;
+    const Cell *cell = &key->cells[0];
+    if (cell->length > 0)
+        memcpy(&prefix, cell->data, MIN(cell->length, sizeof prefix));
+    return GUINT64_FROM_BE(prefix);
+}
+
 static int compare_keys(gconstpointer a, gconstpointer b)
 {
+    guint64 x_prefix = ((const StagedRow *)a)->prefix, y_prefix = ((const StagedRow *)b)->prefix;
+    if (x_prefix != y_prefix)
+        return x_prefix < y_prefix ? -1 : 1;
     const Row *first = &((const StagedRow *)a)->row->key;
     const Row *second = &((const StagedRow *)b)->row->key;
     for (guint i = 0; i < first->n_cells; i++) {
@@ -216,6 +229,10 @@ bool stage_load(Target *target, Stage *stage, const Table *table, GArray *rows, 
 {
     if (!make_ready(target, stage, error))
         return false;
+    for (guint i = 0; i < rows->len; i++) {
+        StagedRow *row = &g_array_index(rows, StagedRow, i);
+        row->prefix = key_prefix(&row->row->key);
+    }
     g_array_sort(rows, compare_keys);
     CopyIn *copy = &target->copy;
     bool ok = copy_in_begin(copy, target->connection, stage->sql.text[SQL_STAGE_COPY], error) &&

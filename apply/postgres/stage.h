@@ -24,6 +24,7 @@ typedef struct Stage {
 /* A row of NetTable.rows as it is staged. */
 typedef struct StagedRow {
     NetRow *row;
+    guint64 prefix; /* the first bytes of the key's first cell */
     guint32 number; /* in NetTable.rows */
     char kind;      /* 'd', 'u', 'i': table_sql.h */
     bool partial;   /* has unchanged cells */

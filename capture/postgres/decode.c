@@ -180,6 +180,7 @@ static StreamResult handle_begin(Stream *stream, const PgoutputMessage *message,
         return fail_order("a transaction begins inside another", lsn, error);
     stream->in_transaction = true;
     stream->skipping = message->begin.commit_lsn < stream->from.major;
+    stream->commit_lsn = message->begin.commit_lsn;
     stream->transaction = (Transaction){.xid = widen_xid(stream, message->begin.xid),
                                         .commit_time = message->begin.commit_time};
     event->transaction = stream->transaction;
@@ -271,5 +272,8 @@ static Handler handler_of(PgoutputKind kind)
 StreamResult decode_message(Stream *stream, const PgoutputMessage *message, guint64 lsn,
                             StreamEvent *event, GError **error)
 {
+    /* The server gives descriptions of relations no place of their own. */
+    if (lsn == 0 && stream->in_transaction)
+        lsn = stream->commit_lsn;
     return handler_of(message->kind)(stream, message, lsn, event, error);
 }

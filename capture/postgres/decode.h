@@ -16,7 +16,8 @@ struct Stream {
     gint64 last_arrival; /* monotonic, microseconds */
     Position from;
     Position acknowledged;
-    guint64 last_xid; /* 64 bits wide, of the transaction before */
+    guint64 last_xid;   /* 64 bits wide, of the transaction before */
+    guint64 commit_lsn; /* of the transaction in progress */
     bool in_transaction;
     bool skipping; /* a transaction that ends at or before `from` */
     Transaction transaction;

@@ -19,8 +19,9 @@ struct Source {
     char *label;
     PGconn *ordinary;
     PGconn *replication;
-    Stream *stream; /* NULL until stream_start */
-    bool reading;   /* between read_begin and read_end */
+    Stream *stream;   /* NULL until stream_start */
+    bool reading;     /* between read_begin and read_end */
+    GArray *storages; /* guint64 a table: its file when last seen; NULL until the first look */
 };
 
 /* What pg_replication_slots says of a slot. */
@@ -54,6 +55,9 @@ bool session_free_slot(Source *source, const char *slot, int active_pid, GError 
 bool pg_setup(Source *source, const Migration *migration, Position *start, char **snapshot,
               GError **error);
 bool pg_drop(Source *source, const Migration *migration, GError **error);
+
+/* publication.c. PERSON where the log no longer carries every change of the moved tables. */
+bool pg_check_publication(Source *source, const Migration *migration, GError **error);
 
 /* stream.c */
 bool pg_stream_start(Source *source, const Migration *migration, Position from, bool take_over,

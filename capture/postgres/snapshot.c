@@ -6,6 +6,11 @@
 
 /* ---- begin and end ---- */
 
+/* A snapshot's xmax is one above the last transaction that has ended: one that is in the log but
+ * not visible yet may lie at or above it, and would look as if it had not begun. Past a transaction
+ * of our own, which writes nothing and ends at once, every earlier one is below. */
+#define PASS_ALL_XIDS "select pg_current_xact_id()"
+
 static bool read_snapshot(PGconn *connection, ReadBounds *bounds, GError **error)
 {
     g_autoptr(PGresult) result = pg_query(
@@ -47,6 +52,8 @@ bool pg_read_begin(Source *source, const char *snapshot, ReadBounds *bounds, GEr
     if (!connection)
         return false;
     if (!session_position(connection, "select pg_current_wal_insert_lsn()", &bounds->before, error))
+        return false;
+    if (!snapshot && !pg_run(connection, PASS_ALL_XIDS, error))
         return false;
     source->reading = true;
     if (begin(connection, snapshot, error) && read_snapshot(connection, bounds, error))

@@ -56,6 +56,7 @@ static void pg_source_close(Source *source)
         return;
     session_forget_replication(source);
     session_forget_ordinary(source);
+    g_clear_pointer(&source->storages, g_array_unref);
     g_free(source->label);
     g_free(source);
 }
@@ -185,6 +186,8 @@ static bool pg_source_status(Source *source, const Migration *migration, bool he
     if (!connection)
         return false;
     Position marker = {0};
+    if (heartbeat && migration && !pg_check_publication(source, migration, error))
+        return false;
     if (heartbeat && !emit_heartbeat(connection, &marker, error))
         return false;
     const char *values[] = {migration ? migration->slot : NULL};

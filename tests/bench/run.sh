@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures drover beside what people use otherwise, on this machine, in one run: prints ratios.
-# usage: tests/bench/run.sh [copy] [backlog] [updates] [latency] [--scale N] [--transactions N] [--rounds N]
+# usage: tests/bench/run.sh [copy] [backlog] [updates] [latency] [--scale N] [--transactions N] [--rounds N] [--socket]
 #   copy      the existing rows: COPY | COPY, pgcopydb, drover
 #   backlog   TPC-B changes that lie in the WAL: native logical replication, pg_recvlogical to nowhere, drover
 #   updates   the same with random single-row updates

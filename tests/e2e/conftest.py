@@ -202,8 +202,9 @@ USER_TABLES = """select n.nspname, c.relname from pg_class c join pg_namespace n
 
 def rows_of(session, schema, name):
     """Every row as text, in the order of the text: an independent reader."""
+    table = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name))
     return [row[0] for row in session.execute(
-        f'select t::text from "{schema}"."{name}" t order by t::text collate "C"')]
+        f'select (t.*)::text from {table} t order by (t.*)::text collate "C"'.encode())]
 
 
 def assert_equal(databases):

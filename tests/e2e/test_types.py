@@ -12,7 +12,7 @@ TYPES = os.path.join(os.path.dirname(__file__), "..", "..", "schema", "types.def
 SAMPLES = {
     "bool": ["t", "f"],
     "bytea": ["", r"\x00", r"\x00ff5c27220a"],
-    '"char"': ["", "a", r"\377"],
+    '"char"': ["", "a", "\\"],
     "name": ["", "x" * 63, "ä€"],
     "int8": ["-9223372036854775808", "9223372036854775807", "0", "-1"],
     "int2": ["-32768", "32767", "0"],
@@ -44,7 +44,7 @@ SAMPLES = {
     "timestamptz": ["-infinity", "infinity", "4713-11-24 00:00:00+00 BC", "294276-12-31 23:59:59.999999+00",
                     "1999-12-31 23:59:59.999999+14"],
     "interval": ["0", "178000000 years", "-178000000 years", "1 mon -30 days +25:00:00.000001",
-                 "-2147483648 mons -2147483648 days -2562047788:00:54.775808"],
+                 "-178956970 years -8 mons -2147483648 days -2562047788:00:54.775807"],
     "timetz": ["00:00:00+15:59:59", "24:00:00-15:59:59", "12:00:00.000001+05:30"],
     "bit": ["0", "1"],
     "varbit": ["", "0", "101010101", "1" * 4097],
@@ -106,39 +106,46 @@ def create(session):
             session.execute(f"create table k{table} (k {name} primary key, n int)")
 
 
+def literal(name, sample):
+    """As a constant of the type, whose own input function then reads it."""
+    return f"null::{name}" if sample is None else "'" + sample.replace("'", "''") + f"'::{name}"
+
+
 def fill(session, base):
-    """Every sample, null, empty, null-bearing and many-dimensional arrays, and each key."""
+    """Every sample, null, empty, null-bearing and many-dimensional arrays."""
     for table, name, samples in tables():
+        delimiter = ";" if name == "box" else ","
         for n, sample in enumerate([*samples, None]):
-            session.execute(f"insert into {table} values (%s, %s::text::{name}, array[%s::text::{name}, null,"
-                            f" %s::text::{name}], ('[-1:0][5:5]={{{{null}},{{null}}}}')::{name}[])",
-                            (base + n, sample, sample, samples[0]))
-        session.execute(f"insert into {table} values (%s, null, '{{}}', array[array[array[%s::text::{name}],"
-                        f" array[null]]])", (base + 90, samples[-1]))
+            value, first = literal(name, sample), literal(name, samples[0])
+            session.execute(f"insert into {table} values ({base + n}, {value}, array[{value}, null, {first}],"
+                            f" '[-1:0][5:5]={{{{null}}{delimiter}{{null}}}}'::{name}[])")
+        session.execute(f"insert into {table} values ({base + 90}, null, '{{}}',"
+                        f" array[array[array[{literal(name, samples[-1])}], array[null::{name}]]])")
 
 
 def fill_keys(session):
     for table, name, samples in tables():
         if name not in NO_KEY:
             for n, sample in enumerate(samples):
-                session.execute(f"insert into k{table} values (%s::text::{name}, %s) on conflict do nothing",
-                                (sample, n))
+                session.execute(f"insert into k{table} values ({literal(name, sample)}, {n}) on conflict do nothing")
 
 
 def change(session):
-    """The values of the stream: new rows, each value over another one, and keys that are updated."""
+    """The values of the stream: new rows, each value over another one, and keys that go and come."""
     fill(session, 1000)
     for table, name, samples in tables():
         for n, sample in enumerate([None, *samples]):
-            session.execute(f"update {table} set v = %s::text::{name}, a = array[[%s::text::{name}]] where id = %s",
-                            (sample, sample, n))
+            value = literal(name, sample)
+            session.execute(f"update {table} set v = {value}, a = array[[{value}]] where id = {n}")
         session.execute(f"delete from {table} where id = 1001")
         if name in NO_KEY:
             continue
         for n, sample in enumerate(samples):
-            session.execute(f"update k{table} set n = n + 100 where k = %s::text::{name}", (sample,))
-            session.execute(f"delete from k{table} where k = %s::text::{name}", (sample,))
-            session.execute(f"insert into k{table} values (%s::text::{name}, %s)", (sample, n + 1000))
+            value = literal(name, sample)
+            session.execute(f"update k{table} set n = n + 100 where k = {value}")
+            if n % 2 == 1:
+                session.execute(f"delete from k{table} where k = {value}")
+                session.execute(f"insert into k{table} values ({value}, {n + 1000})")
 
 
 def binary_rows(session, table, order):

@@ -95,6 +95,25 @@ static void test_bounds_tell_what_a_read_saw(void **state)
     source_bench_free(bench);
 }
 
+/* It may be in the log long before it is visible: it must not look as if it had not begun. */
+static void test_the_newest_open_transaction_is_below_xmax(void **state)
+{
+    (void)state;
+    GError *error = NULL;
+    ReadBounds bounds;
+    SourceBench *bench = source_bench_new(tables_sql);
+    scratch_run(bench->scratch, "begin");
+    g_autofree char *text = scratch_ask(bench->scratch, "select pg_current_xact_id()");
+    guint64 xid = g_ascii_strtoull(text, NULL, 10);
+    MUST(ops->read_begin(bench->source, NULL, &bounds, &error));
+    assert_true(xid < bounds.xmax);
+    assert_false(read_bounds_include(&bounds, xid));
+    MUST(ops->read_end(bench->source, &bounds, &error));
+    read_bounds_clear(&bounds);
+    scratch_run(bench->scratch, "commit");
+    source_bench_free(bench);
+}
+
 static void test_high_is_flushed_when_the_read_ends(void **state)
 {
     (void)state;
@@ -200,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_exported_snapshot_is_the_start_of_the_stream),
         cmocka_unit_test(test_bounds_tell_what_a_read_saw),
+        cmocka_unit_test(test_the_newest_open_transaction_is_below_xmax),
         cmocka_unit_test(test_high_is_flushed_when_the_read_ends),
         cmocka_unit_test(test_a_read_that_its_reader_refused_can_be_begun_again),
         cmocka_unit_test(test_key_ranges_cover_a_table_with_a_key_of_two_columns),

@@ -13,6 +13,7 @@ static struct FakeStore {
     GPtrArray *pending;
     guint64 epoch;
     guint64 first;
+    gsize capacity; /* bytes; 0: no limit */
     FakeBusHook hook;
 } store;
 
@@ -29,6 +30,11 @@ void fake_bus_reset(void)
 void fake_bus_set_hook(FakeBusHook hook)
 {
     store.hook = hook;
+}
+
+void fake_bus_set_capacity(gsize bytes)
+{
+    store.capacity = bytes;
 }
 
 guint fake_bus_durable(void)
@@ -73,6 +79,7 @@ static bool fake_info(Bus *bus, BusInfo *info, GError **error)
     memset(info->uuid, 0xAB, sizeof info->uuid);
     for (guint i = (guint)store.first; i <= store.durable->len; i++)
         info->bytes += g_bytes_get_size(fake_bus_record(i));
+    info->full = store.capacity != 0 && info->bytes > store.capacity;
     if (store.durable->len > 0) {
         gsize size;
         const guint8 *data = g_bytes_get_data(fake_bus_record(store.durable->len), &size);

@@ -18,6 +18,9 @@ void fake_bus_reset(void);
 typedef bool (*FakeBusHook)(const char *operation, GError **error);
 void fake_bus_set_hook(FakeBusHook hook);
 
+/* Records of more bytes than this make the bus full (BusInfo.full). */
+void fake_bus_set_capacity(gsize bytes);
+
 guint fake_bus_durable(void); /* records, trimmed ones included */
 /* A durable record by its number. */
 GBytes *fake_bus_record(guint64 sequence);

@@ -319,8 +319,14 @@ static gint64 fake_now(Runtime *runtime)
     return world.clock;
 }
 
+static void fake_wait(Runtime *runtime, gint64 duration)
+{
+    (void)runtime;
+    world.clock += duration;
+}
+
 static Migration migration;
-static Runtime runtime = {.now = fake_now};
+static Runtime runtime = {.now = fake_now, .wait = fake_wait};
 static char identity[] = "1/1";
 static char name[] = "shop";
 
@@ -406,6 +412,59 @@ static void test_everything_durable_is_acknowledged_in_the_end(void **state)
     Capture *capture = capture_begun(1);
     assert_true(run_dry(capture));
     assert_int_equal(world.acknowledged, 1070);
+    capture_free(capture);
+}
+
+static void add_many(guint n)
+{
+    for (guint i = 0; i < n; i++)
+        add_transaction(701 + i, 1010 + 10 * i, 1, OPERATION_INSERT, 500000);
+}
+
+static void test_a_full_bus_is_waited_for_and_goes_on_once_it_is_trimmed(void **state)
+{
+    (void)state;
+    add_many(20);
+    fake_bus_set_capacity(2000000);
+    Capture *capture = capture_begun(1);
+    assert_true(run_dry(capture));
+    assert_true(durable_position() < 1200);
+    while (durable_position() < 1200) {
+        guint before = fake_bus_durable();
+        capture_allow_trim(capture, before + 1);
+        assert_true(run_dry(capture));
+        assert_true(fake_bus_durable() > before);
+    }
+    capture_free(capture);
+}
+
+static void test_a_new_capture_trims_a_bus_that_is_full(void **state)
+{
+    (void)state;
+    add_many(20);
+    fake_bus_set_capacity(2000000);
+    Capture *capture = capture_begun(1);
+    assert_true(run_dry(capture));
+    capture_free(capture);
+    capture = capture_begun(2);
+    guint before = fake_bus_durable();
+    capture_allow_trim(capture, before);
+    assert_true(run_dry(capture));
+    assert_true(fake_bus_durable() > before);
+    capture_free(capture);
+}
+
+static void test_a_full_bus_stops_no_acknowledgement(void **state)
+{
+    (void)state;
+    add_many(20);
+    fake_bus_set_capacity(2000000);
+    Capture *capture = capture_begun(1);
+    assert_true(run_dry(capture));
+    guint before = world.acknowledgements;
+    world.clock += 60 * G_USEC_PER_SEC;
+    assert_true(run_dry(capture));
+    assert_true(world.acknowledgements > before);
     capture_free(capture);
 }
 
@@ -632,6 +691,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_the_bus_holds_what_was_committed),
         TEST(test_everything_durable_is_acknowledged_in_the_end),
+        TEST(test_a_full_bus_is_waited_for_and_goes_on_once_it_is_trimmed),
+        TEST(test_a_new_capture_trims_a_bus_that_is_full),
+        TEST(test_a_full_bus_stops_no_acknowledgement),
         TEST(test_the_status_tells_position_and_events),
         TEST(test_no_record_is_far_larger_than_its_limit),
         TEST(test_an_open_transaction_is_not_acknowledged),

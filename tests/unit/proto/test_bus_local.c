@@ -365,6 +365,27 @@ static void test_a_full_bus_asks_for_patience_and_works_after_a_trim(void **stat
     append_blocks(fixture->writer, 5, 6, block);
 }
 
+static void test_a_full_bus_says_so_and_still_takes_a_claim(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    const gsize block = 1 << 20;
+    g_autofree guint8 *data = g_malloc0(block);
+    ops->close(fixture->writer);
+    fixture->options.max_size = 5 * block;
+    fixture->writer = open_bus(fixture, BUS_WRITE);
+    MUST(ops->claim(fixture->writer, 1, &error));
+    append_blocks(fixture->writer, 1, 2, block);
+    assert_false(info_of(fixture->writer).full);
+    append_blocks(fixture->writer, 3, 4, block);
+    assert_true(info_of(fixture->writer).full);
+    MUST_FAIL(ops->append(fixture->writer, 5, data, block, &error), DROVER_ERROR_RETRY);
+    for (guint64 claim = 5; claim < 1000; claim++)
+        MUST(ops->append(fixture->writer, claim, data, 2000, &error));
+    flush(fixture->writer);
+    assert_int_equal(info_of(fixture->writer).last_sequence, 999);
+}
+
 static void test_a_full_bus_keeps_nothing_unflushed(void **state)
 {
     Fixture *fixture = *state;
@@ -593,6 +614,7 @@ int main(void)
         TEST(test_trims_go_piece_by_piece_and_shrink_the_file),
         TEST(test_the_write_ahead_log_stays_small),
         TEST(test_a_full_bus_asks_for_patience_and_works_after_a_trim),
+        TEST(test_a_full_bus_says_so_and_still_takes_a_claim),
         TEST(test_a_full_bus_keeps_nothing_unflushed),
         TEST(test_a_missing_file_needs_a_person),
         TEST(test_a_missing_directory_can_be_mended),
