@@ -21,6 +21,7 @@
 #define LINGER_WAIT_MS 1
 #define UNFLUSHED_RECORDS 4          /* appended at most before a flush */
 #define MARK_INTERVAL G_USEC_PER_SEC /* between heartbeat records that nobody asked for */
+#define ASKED_INTERVAL 20000         /* between those that somebody waits for, microseconds */
 #define MARK_DISTANCE (1024 * 1024)  /* bytes of log after which one is due all the same */
 #define ACKNOWLEDGE_INTERVAL (100 * 1000)
 #define ACKNOWLEDGE_ANYWAY (10 * G_USEC_PER_SEC)
@@ -41,6 +42,7 @@ struct Capture {
     gint64 marker_time;
     guint64 oldest_xid;
     bool marker_came;
+    bool marker_asked; /* a verify or a refetch waits for a position to come through */
 
     Position acknowledged; /* zero until the first: a capture before may not have come to it */
     gint64 last_acknowledge;
@@ -228,6 +230,7 @@ static void take_event(Capture *capture, StreamResult result, const StreamEvent 
     case STREAM_POSITION:
         note_position(capture, event->position);
         capture->reply_wanted |= event->reply_wanted;
+        capture->marker_asked |= event->marker;
         break;
     case STREAM_TIMEOUT:
     case STREAM_FAILED:
@@ -271,8 +274,9 @@ static bool mark_is_due(Capture *capture)
         return true;
     if (position_compare(capture->seen, recorded) <= 0)
         return false;
+    gint64 interval = capture->marker_asked ? ASKED_INTERVAL : MARK_INTERVAL;
     return capture->seen.major - recorded.major > MARK_DISTANCE ||
-           now(capture) - capture->last_mark >= MARK_INTERVAL;
+           now(capture) - capture->last_mark >= interval;
 }
 
 static bool write_mark(Capture *capture, GError **error)
@@ -281,7 +285,7 @@ static bool write_mark(Capture *capture, GError **error)
                    .position = capture->seen,
                    .source_time = capture->commit_time,
                    .oldest_xid = capture->oldest_xid};
-    capture->marker_came = false;
+    capture->marker_came = capture->marker_asked = false;
     capture->last_mark = now(capture);
     return outbox_mark(capture->outbox, &mark, error);
 }

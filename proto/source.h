@@ -62,6 +62,7 @@ typedef struct StreamEvent {
     guint n_truncated;        /* change.operation TRUNCATE: the tables emptied together */
     const guint32 *truncated; /* Table.id; valid until the next call */
     Position position;
+    bool marker;       /* a position that some session of drover's has asked for */
     bool reply_wanted; /* the server wants an acknowledgement now */
 } StreamEvent;
 

@@ -235,6 +235,7 @@ static StreamResult handle_message(Stream *stream, const PgoutputMessage *messag
         !g_str_equal(message->message.prefix, "drover"))
         return STREAM_TIMEOUT;
     event->position = (Position){.major = message->message.lsn};
+    event->marker = true;
     return STREAM_POSITION;
 }
 

@@ -286,6 +286,7 @@ static StreamResult handle_keepalive(Source *source, ByteReader *reader, StreamE
         return STREAM_TIMEOUT;
     event->position = (Position){.major = end};
     event->reply_wanted = reply_wanted != 0;
+    event->marker = false;
     return STREAM_POSITION;
 }
 
