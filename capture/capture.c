@@ -245,7 +245,7 @@ static bool drain(Capture *capture, bool *worked, bool *dry, GError **error)
     gint64 first = 0;
     *dry = false;
     while (outbox_unflushed(capture->outbox) < UNFLUSHED_RECORDS && !capture->marker_came) {
-        StreamEvent event;
+        StreamEvent event = {0};
         StreamResult result =
             capture->settings.source->stream_next(capture->source, timeout, &event, error);
         if (result == STREAM_FAILED)
