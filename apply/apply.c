@@ -30,7 +30,7 @@
 #define BUSY_WAIT_MS 100
 #define ENOUGH_EVENTS 40000 /* enough to write while capture goes on beside it */
 #define PROGRESS_INTERVAL (G_USEC_PER_SEC / 5)
-#define PAUSE_INTERVAL G_USEC_PER_SEC
+#define PAUSE_INTERVAL (G_USEC_PER_SEC / 5)
 
 struct Apply {
     ApplySettings settings;
@@ -573,7 +573,7 @@ static bool check_paused(Apply *apply, GError **error)
     g_autofree char *paused = NULL;
     if (now < apply->next_pause_check || apply->writing)
         return true;
-    apply->next_pause_check = now + (apply->paused ? PAUSE_INTERVAL / 5 : PAUSE_INTERVAL);
+    apply->next_pause_check = now + PAUSE_INTERVAL;
     if (!control_get(&apply->control, "paused", &paused, error))
         return false;
     apply->paused = paused != NULL && paused[0] == 't';
@@ -594,7 +594,7 @@ static StepResult step(Apply *apply, GError **error)
     if (!check_paused(apply, error))
         return STEP_FAILED;
     if (apply->paused) {
-        apply->settings.runtime->wait(apply->settings.runtime, PAUSE_INTERVAL / 5);
+        apply->settings.runtime->wait(apply->settings.runtime, PAUSE_INTERVAL);
         return STEP_IDLE;
     }
     /* A window must be written in one transaction with all that the bus has up to its HIGH; and

@@ -16,8 +16,8 @@ void config_free(Config *config)
         return;
     g_free(config->path);
     g_free(config->migration);
-    config_endpoint_free(config->source);
-    config_endpoint_free(config->target);
+    endpoint_free(config->source);
+    endpoint_free(config->target);
     g_free(config->bus.path);
     g_clear_pointer(&config->lines, g_ptr_array_unref);
     g_free(config->resolved);

@@ -43,24 +43,6 @@ bool endpoint_address_equal(const EndpointAddress *a, const EndpointAddress *b)
            g_strcmp0(a->database, b->database) == 0 && g_strcmp0(a->service, b->service) == 0;
 }
 
-void config_endpoint_free(Endpoint *endpoint)
-{
-    if (endpoint == NULL)
-        return;
-    if (endpoint->password != NULL)
-        explicit_bzero(endpoint->password, strlen(endpoint->password));
-    g_free(endpoint->side);
-    g_free(endpoint->engine);
-    g_free(endpoint->url);
-    g_free(endpoint->password);
-    g_free(endpoint->tls_mode);
-    g_free(endpoint->tls_ca);
-    g_free(endpoint->tls_cert);
-    g_free(endpoint->tls_key);
-    g_free(endpoint->label);
-    g_free(endpoint);
-}
-
 static const char *parameter(const PQconninfoOption *options, const char *keyword)
 {
     for (; options->keyword != NULL; options++)

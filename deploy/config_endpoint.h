@@ -26,4 +26,3 @@ bool endpoint_address_equal(const EndpointAddress *a, const EndpointAddress *b);
  * use; *address is filled where the result is not NULL. */
 Endpoint *config_endpoint_read(const Setting *setting, ConfigEnvironment environment,
                                Problems *problems, EndpointAddress *address);
-void config_endpoint_free(Endpoint *endpoint);

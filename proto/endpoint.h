@@ -17,3 +17,6 @@ typedef struct Endpoint {
     char *tls_key;
     char *label; /* "source db1:5432/shop" */
 } Endpoint;
+
+/* Overwrites the password before it gives the memory back. NULL is fine. */
+void endpoint_free(Endpoint *endpoint);

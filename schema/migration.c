@@ -1,21 +1,5 @@
 #include "schema/migration.h"
 
-static void endpoint_free(Endpoint *endpoint)
-{
-    if (endpoint == NULL)
-        return;
-    g_free(endpoint->side);
-    g_free(endpoint->engine);
-    g_free(endpoint->url);
-    g_free(endpoint->password);
-    g_free(endpoint->tls_mode);
-    g_free(endpoint->tls_ca);
-    g_free(endpoint->tls_cert);
-    g_free(endpoint->tls_key);
-    g_free(endpoint->label);
-    g_free(endpoint);
-}
-
 void migration_free(Migration *migration)
 {
     if (migration == NULL)
