@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define SEEDS 4000
+#define SEEDS_SHORT 200 /* under valgrind: DROVER_SHORT is set */
 #define MOST_STEPS 120
 #define KEYS 6
 #define MOST_EVENTS 4
@@ -505,7 +506,8 @@ static void run_seeds(guint64 memory)
     migration = (Migration){.name = name, .source_identity = identity, .memory_limit = memory};
     migration.tables = g_ptr_array_new_with_free_func((GDestroyNotify)table_free);
     g_ptr_array_add(migration.tables, test_table_new(1, "x", "id text key, a text, t text"));
-    for (guint32 seed = 0; seed < SEEDS; seed++) {
+    guint32 seeds = g_getenv("DROVER_SHORT") != NULL ? SEEDS_SHORT : SEEDS;
+    for (guint32 seed = 0; seed < seeds; seed++) {
         begin(seed);
         fill_source();
         copy_rows();

@@ -551,7 +551,9 @@ static void test_a_lower_epoch_is_refused(void **state)
 static void test_a_failure_at_any_call_loses_and_doubles_nothing(void **state)
 {
     (void)state;
-    for (guint n = 1;; n += n < 40 ? 1 : 13) {
+    /* Under valgrind (DROVER_SHORT is set) not at every call. */
+    guint stride = g_getenv("DROVER_SHORT") != NULL ? 41 : 13;
+    for (guint n = 1;; n += n < 40 && stride == 13 ? 1 : stride) {
         g_autoptr(GError) error = NULL;
         tear_down(NULL);
         set_up(NULL);
