@@ -307,16 +307,8 @@ static bool window_is_complete(const Apply *apply)
 static Change change_copy(Arena *arena, const Change *from)
 {
     Change to = *from;
-    Row *rows[] = {&to.old_key, &to.row};
-    for (guint r = 0; r < G_N_ELEMENTS(rows); r++) {
-        Row *row = rows[r];
-        row->cells = arena_copy(arena, row->cells, sizeof(Cell) * row->n_cells);
-        for (guint32 i = 0; i < row->n_cells; i++) {
-            Cell *cell = &row->cells[i];
-            if (cell->kind == CELL_VALUE && cell->length > 0)
-                cell->data = arena_copy(arena, cell->data, cell->length);
-        }
-    }
+    to.old_key = row_copy(arena, &from->old_key);
+    to.row = row_copy(arena, &from->row);
     return to;
 }
 

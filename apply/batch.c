@@ -95,36 +95,6 @@ static guint32 count_unchanged(const Row *row)
     return n;
 }
 
-static gsize row_size(const Row *row)
-{
-    gsize size = 0;
-    for (guint32 i = 0; i < row->n_cells; i++)
-        size += row->cells[i].kind == CELL_VALUE ? row->cells[i].length : 0;
-    return size;
-}
-
-/* Copies the cells into to->cells, which has room for them, and their bytes to `bytes`. */
-static void row_copy_into(const Row *from, guint8 *bytes, Row *to)
-{
-    to->n_cells = from->n_cells;
-    memcpy(to->cells, from->cells, sizeof(Cell) * from->n_cells);
-    for (guint32 i = 0; i < to->n_cells; i++) {
-        Cell *cell = &to->cells[i];
-        if (cell->kind != CELL_VALUE)
-            continue;
-        if (cell->length > 0)
-            memcpy(bytes, cell->data, cell->length);
-        cell->data = bytes;
-        bytes += cell->length;
-    }
-}
-
-static void row_copy(Arena *arena, const Row *from, Row *to)
-{
-    to->cells = arena_new_array(arena, Cell, from->n_cells);
-    row_copy_into(from, arena_alloc(arena, row_size(from) + 1), to);
-}
-
 static Entry *entry_find(const BatchTable *table, const Row *key)
 {
     if (table->entries == NULL)
@@ -143,7 +113,7 @@ static Entry *entry_get(Batch *batch, BatchTable *table, const Row *key, bool *c
     if (table->entries == NULL)
         table->entries = g_hash_table_new(entry_hash, entry_equal);
     entry = arena_alloc0(batch->arena, sizeof *entry);
-    row_copy(batch->arena, key, &entry->net.key);
+    entry->net.key = row_copy(batch->arena, key);
     entry->hash = row_hash(key);
     entry->net.kind = NET_DELETE;
     g_hash_table_add(table->entries, entry);
@@ -177,7 +147,7 @@ static void entry_want(Entry *entry)
  * changed again and again takes no more memory. */
 static void entry_set_image(Batch *batch, Entry *entry, const Row *row)
 {
-    gsize size = row_size(row);
+    gsize size = row_bytes(row);
     if (size > entry->capacity || entry->bytes == NULL) {
         entry->bytes = arena_alloc(batch->arena, size + 1);
         entry->capacity = size;

@@ -116,25 +116,6 @@ static bool misses_an_applied(const Refetch *refetch)
     return refetch->max_applied >= bounds->xmax;
 }
 
-static Row copy_row(Arena *arena, const Row *from)
-{
-    Row row = {.n_cells = from->n_cells};
-    row.cells = arena_copy(arena, from->cells, sizeof(Cell) * from->n_cells);
-    for (guint32 i = 0; i < row.n_cells; i++) {
-        if (row.cells[i].kind == CELL_VALUE)
-            row.cells[i].data = arena_copy(arena, row.cells[i].data, row.cells[i].length);
-    }
-    return row;
-}
-
-static gsize row_size(const Row *row)
-{
-    gsize size = sizeof(Cell) * row->n_cells;
-    for (guint32 i = 0; i < row->n_cells; i++)
-        size += row->cells[i].kind == CELL_VALUE ? row->cells[i].length : 0;
-    return size;
-}
-
 typedef struct ReadingTable {
     Refetch *refetch;
     const Table *table;
@@ -143,13 +124,15 @@ typedef struct ReadingTable {
 
 static void keep_row(Refetch *refetch, WindowRow *wanted, const Row *row)
 {
-    if (refetch->has_rows && arena_size(refetch->arena) + row_size(row) > refetch->memory) {
+    if (refetch->has_rows &&
+        arena_size(refetch->arena) + sizeof(Cell) * row->n_cells + row_bytes(row) >
+            refetch->memory) {
         wanted->left_out = true;
         refetch->n_left_out++;
         return;
     }
     refetch->has_rows = wanted->found = true;
-    wanted->row = copy_row(refetch->arena, row);
+    wanted->row = row_copy(refetch->arena, row);
 }
 
 /* A row that was read: the window's row of the same key gets it. */
@@ -236,7 +219,7 @@ static bool list_window(Refetch *refetch, Control *control, GError **error)
                         listed->table);
             return false;
         }
-        WindowRow row = {.table = listed->table, .key = copy_row(refetch->arena, &key)};
+        WindowRow row = {.table = listed->table, .key = row_copy(refetch->arena, &key)};
         g_free(key.cells);
         g_array_append_val(refetch->rows, row);
     }

@@ -123,3 +123,34 @@ guint64 row_hash(const Row *row)
     }
     return XXH3_64bits(packed, size);
 }
+
+gsize row_bytes(const Row *row)
+{
+    gsize size = 0;
+    for (guint32 i = 0; i < row->n_cells; i++)
+        size += row->cells[i].kind == CELL_VALUE ? row->cells[i].length : 0;
+    return size;
+}
+
+void row_copy_into(const Row *from, guint8 *bytes, Row *to)
+{
+    to->n_cells = from->n_cells;
+    if (from->n_cells > 0)
+        memcpy(to->cells, from->cells, sizeof(Cell) * from->n_cells);
+    for (guint32 i = 0; i < to->n_cells; i++) {
+        Cell *cell = &to->cells[i];
+        if (cell->kind != CELL_VALUE)
+            continue;
+        if (cell->length > 0)
+            memcpy(bytes, cell->data, cell->length);
+        cell->data = bytes;
+        bytes += cell->length;
+    }
+}
+
+Row row_copy(Arena *arena, const Row *from)
+{
+    Row to = {.cells = arena_new_array(arena, Cell, from->n_cells)};
+    row_copy_into(from, arena_alloc(arena, row_bytes(from) + 1), &to);
+    return to;
+}

@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include "proto/arena.h"
+
 #include <glib.h>
 #include <stdbool.h>
 
@@ -35,6 +37,14 @@ bool row_unpack(const guint8 *data, gsize size, guint32 n_cells, Row *row);
 
 /* True where both have the same kinds and identical bytes. */
 bool row_equal(const Row *a, const Row *b);
+
+/* Bytes of the values of a row. */
+gsize row_bytes(const Row *row);
+
+/* Copies a row whole: into to->cells, which has room for them, and `bytes` (row_bytes of them); or
+ * into an arena. */
+void row_copy_into(const Row *from, guint8 *bytes, Row *to);
+Row row_copy(Arena *arena, const Row *from);
 
 /* XXH3-64 over kinds, lengths and bytes. */
 guint64 row_hash(const Row *row);

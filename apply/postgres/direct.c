@@ -34,14 +34,6 @@ typedef struct Direct {
     guint8 *mask;
 } Direct;
 
-static gsize row_bytes(const Row *row)
-{
-    gsize bytes = 0;
-    for (guint i = 0; i < row->n_cells; i++)
-        bytes += row->cells[i].length;
-    return bytes;
-}
-
 static bool comes_from_other(const NetRow *row)
 {
     return row->base_key.n_cells > 0 &&
