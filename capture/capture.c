@@ -88,8 +88,7 @@ static bool open_bus(Capture *capture, BusInfo *info, GError **error)
     const CaptureSettings *settings = &capture->settings;
     capture->bus = settings->bus->open(&settings->migration->bus, BUS_WRITE, error);
     return capture->bus &&
-           (!settings->take_over || settings->bus->end_writer(capture->bus, error)) &&
-           settings->bus->claim(capture->bus, settings->epoch, error) &&
+           settings->bus->claim(capture->bus, settings->epoch, settings->take_over, error) &&
            settings->bus->info(capture->bus, info, error);
 }
 

@@ -3,8 +3,6 @@
 #include "proto/error.h"
 #include "proto/event.h"
 
-#include <errno.h>
-#include <glib/gstdio.h>
 #include <string.h>
 
 static char *uuid_text(const guint8 *uuid)
@@ -28,22 +26,6 @@ static bool read_info(const BusOps *ops, const BusOptions *options, BusInfo *inf
     return done;
 }
 
-/* The file, and those that SQLite keeps beside it. */
-static bool remove_files(const BusOptions *options, GError **error)
-{
-    static const char *const endings[] = {"-wal", "-shm", "-journal", ""};
-
-    for (guint i = 0; i < G_N_ELEMENTS(endings); i++) {
-        g_autofree char *path = g_strconcat(options->path, endings[i], NULL);
-        if (g_unlink(path) != 0 && errno != ENOENT) {
-            g_set_error(error, DROVER_ERROR, DROVER_ERROR_RETRY, "cannot remove bus %s: %s", path,
-                        g_strerror(errno));
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool create(const BusOps *ops, const BusOptions *options, char **uuid, GError **error)
 {
     BusInfo info;
@@ -57,7 +39,7 @@ static bool create(const BusOps *ops, const BusOptions *options, char **uuid, GE
     return done;
 }
 
-/* Creating also completes a file whose creation was interrupted; it never touches a bus. */
+/* Creating also completes what was interrupted; it never touches a bus. */
 bool bus_owner_prepare(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
                        char **uuid, GError **error)
 {
@@ -77,16 +59,17 @@ bool bus_owner_prepare(const BusOps *ops, const BusOptions *options, const char 
     g_autofree char *found = uuid_text(info.uuid);
     if (info.last_sequence != 0 || info.epoch != 0) {
         g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
-                    "bus %s holds the events of another migration (UUID %s); name another path "
-                    "under bus: in the migration file, or remove the file if nobody needs it",
-                    options->path, found);
+                    "bus %s holds the events of another migration (UUID %s); give this one "
+                    "another place under bus: in the migration file, or remove that bus if nobody "
+                    "needs it",
+                    bus_options_name(options), found);
         return false;
     }
     if (g_strcmp0(found, stored_uuid) == 0) {
         *uuid = g_steal_pointer(&found);
         return true;
     }
-    return remove_files(options, error) && create(ops, options, uuid, error);
+    return ops->remove(options, error) && create(ops, options, uuid, error);
 }
 
 bool bus_owner_check(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
@@ -103,8 +86,8 @@ bool bus_owner_check(const BusOps *ops, const BusOptions *options, const char *s
         return true;
     g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
                 "bus %s has UUID %s, and this migration's bus is %s: it was replaced; put the "
-                "right file back, or `drover drop` the migration and begin anew",
-                options->path, found, stored_uuid != NULL ? stored_uuid : "unknown");
+                "right one back, or `drover drop` the migration and begin anew",
+                bus_options_name(options), found, stored_uuid != NULL ? stored_uuid : "unknown");
     return false;
 }
 
@@ -114,8 +97,6 @@ bool bus_owner_remove(const BusOps *ops, const BusOptions *options, const char *
     BusInfo info;
 
     *removed = false;
-    if (!g_file_test(options->path, G_FILE_TEST_EXISTS))
-        return true;
     g_autoptr(GError) problem = NULL;
     if (!read_info(ops, options, &info, &problem)) {
         if (drover_error_is_retry(problem)) {
@@ -127,7 +108,7 @@ bool bus_owner_remove(const BusOps *ops, const BusOptions *options, const char *
     g_autofree char *found = uuid_text(info.uuid);
     if (g_strcmp0(found, stored_uuid) != 0)
         return true;
-    *removed = remove_files(options, error);
+    *removed = ops->remove(options, error);
     return *removed;
 }
 
@@ -155,8 +136,6 @@ bool bus_owner_look(const BusOps *ops, const BusOptions *options, const char *st
 {
     BusInfo info;
 
-    if (!g_file_test(options->path, G_FILE_TEST_EXISTS))
-        return false;
     Bus *bus = ops->open(options, BUS_READ, NULL);
     if (bus == NULL)
         return false;

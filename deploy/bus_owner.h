@@ -1,5 +1,5 @@
 /*
- * Bus owner: the local bus as a file that belongs to one migration, told by its UUID. A file of
+ * Bus owner: the bus as something that belongs to one migration, told by its UUID. The bus of
  * another migration is never used, replaced or removed.
  */
 #pragma once
@@ -10,19 +10,19 @@
 
 /* Before the stream exists: makes the bus, or finds the one of this migration (stored_uuid, may be
  * NULL) still empty. A bus that nobody owns (a kill between making it and storing its UUID) is
- * replaced only while it is empty. *uuid (g_free). PERSON where the file is somebody else's. */
+ * replaced only while it is empty. *uuid (g_free). PERSON where it is somebody else's. */
 bool bus_owner_prepare(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
                        char **uuid, GError **error);
 
-/* PERSON where the file is missing or has another UUID. */
+/* PERSON where the bus is missing or has another UUID. */
 bool bus_owner_check(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
                      GError **error);
 
-/* Removes the file where it has this UUID. *removed false where there is none, or another's. */
+/* Removes the bus where it has this UUID. *removed false where there is none, or another's. */
 bool bus_owner_remove(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
                       bool *removed, GError **error);
 
-/* What `status` tells of a bus that lies on this host. source_time is of its last record
- * (microseconds; 0 where unknown). False where it is not here, or is another's. */
+/* What `status` tells of a bus that this host can reach. source_time is of its last record
+ * (microseconds; 0 where unknown). False where it cannot be reached, or is another's. */
 bool bus_owner_look(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
                     guint64 *bytes, gint64 *source_time);

@@ -18,7 +18,7 @@ void config_free(Config *config)
     g_free(config->migration);
     endpoint_free(config->source);
     endpoint_free(config->target);
-    g_free(config->bus.path);
+    bus_options_clear(&config->bus);
     g_clear_pointer(&config->lines, g_ptr_array_unref);
     g_free(config->resolved);
     g_free(config);

@@ -8,7 +8,7 @@ static Migration *make_migration(Config *config)
     migration->source = g_steal_pointer(&config->source);
     migration->target = g_steal_pointer(&config->target);
     migration->bus = config->bus;
-    migration->bus.path = g_strdup(config->bus.path);
+    config->bus = (BusOptions){0};
     migration->memory_limit = config->memory_limit;
     migration->copy_workers = config->copy_workers;
     migration->tables = g_ptr_array_new_with_free_func((GDestroyNotify)table_free);

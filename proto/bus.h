@@ -5,8 +5,9 @@
  * records and know nothing of what is in them; the chain of predecessors is checked by whoever
  * reads (bus_chain_check). Sequence numbers start at 1 and have no holes.
  *
- * Drivers: bus_local.c (one SQLite file). A handle belongs to one thread; several handles of one
- * bus may be open in several threads or processes of a host.
+ * Drivers: bus_local.c (one SQLite file), bus_kafka.c (one topic). A handle belongs to one thread;
+ * several handles of one bus may be open in several threads and processes, with the local bus of
+ * one host, with Kafka of any.
  */
 #pragma once
 
@@ -17,11 +18,22 @@
 
 typedef struct Bus Bus;
 
+/* Those of one driver; the others' are zero. */
 typedef struct BusOptions {
-    char *path;       /* local: the file */
+    /* local */
+    char *path;
     guint64 max_size; /* bytes; append fails with RETRY (bus full) past it */
-    const char *vfs;  /* local: name of a registered SQLite VFS; NULL for the default */
+    const char *vfs;  /* name of a registered SQLite VFS; NULL for the default */
+    /* kafka */
+    char *topic;
+    char *bootstrap_servers;
+    guint replication_factor; /* of a topic that is created */
+    char **properties; /* of librdkafka: name, value, name, value, NULL; secrets among them */
 } BusOptions;
+
+void bus_options_clear(BusOptions *options);
+/* What messages call this bus: its path, or its topic. */
+const char *bus_options_name(const BusOptions *options);
 
 typedef enum { BUS_CREATE, BUS_WRITE, BUS_READ } BusMode;
 
@@ -37,8 +49,22 @@ typedef struct BusInfo {
 
 typedef enum { BUS_RECORD, BUS_EMPTY, BUS_FAILED } BusResult;
 
+/* Takes one finding of a check. name: short and stable, "bus.retention"; remedy: the command that
+ * mends it, or NULL. */
+typedef enum { BUS_NOTE_PASS, BUS_NOTE_WARN, BUS_NOTE_FAIL } BusNoteLevel;
+typedef void (*BusNote)(void *user, BusNoteLevel level, const char *name, const char *text,
+                        const char *remedy);
+
 typedef struct BusOps {
     const char *kind;
+
+    /* Everything that a run will need of the bus, and whether it is there; changes nothing. Errors
+     * only where that cannot be found out (RETRY; NO where a server refuses us). */
+    bool (*check)(const BusOptions *options, BusNote note, void *user, GError **error);
+    /* Is there anything under that name: a bus, an empty topic, a file? */
+    bool (*exists)(const BusOptions *options, bool *exists, GError **error);
+    /* Takes the bus away with all that is in it. Succeeds where it is gone. */
+    bool (*remove)(const BusOptions *options, GError **error);
 
     /* BUS_CREATE makes a new bus with a new UUID (fails with PERSON where one exists); the others
      * open an existing one (PERSON where it is missing or no bus). RETRY for I/O errors. */
@@ -46,21 +72,22 @@ typedef struct BusOps {
     void (*close)(Bus *bus);
     bool (*info)(Bus *bus, BusInfo *info, GError **error);
 
-    /* For a take-over: ends a process of this host that keeps the bus from being claimed because it
-     * stands still in the middle of a commit. Does nothing where nobody does. */
-    bool (*end_writer)(Bus *bus, GError **error);
-
-    /* Makes epoch the only one that may append. Fails with NO where a higher one was claimed. */
-    bool (*claim)(Bus *bus, guint64 epoch, GError **error);
+    /* Makes epoch the only one that may append. Fails with NO where a higher one was claimed.
+     * take_over: first ends a process of this host that keeps the bus from being claimed because it
+     * stands still in the middle of a commit. */
+    bool (*claim)(Bus *bus, guint64 epoch, bool take_over, GError **error);
 
     /* Appends one packed record under the sequence number last + 1. It is durable after flush, and
-     * visible to readers after flush. Fails with NO once a higher epoch was claimed, RETRY when the
-     * disk or max_size is full (nothing of the unflushed records is then kept). A small record, as
-     * a claim is, finds room past max_size: whoever is to trim a full bus must claim it first. */
+     * visible to readers after flush. Once another writer has claimed the bus it fails: with NO
+     * where the driver knows that the epoch is a higher one, else with RETRY, and the next claim
+     * tells. RETRY when the disk or max_size is full (nothing of the unflushed records is then
+     * kept). A small record, as a claim is, finds room past max_size: whoever is to trim a full bus
+     * must claim it first. */
     bool (*append)(Bus *bus, guint64 sequence, const guint8 *data, gsize size, GError **error);
     bool (*flush)(Bus *bus, GError **error);
 
-    /* Forgets records below sequence, a bounded piece of work a call. */
+    /* Forgets records below sequence, a bounded piece of work a call, or none where the last one
+     * was just before; BusInfo.first_sequence tells how far it has come. */
     bool (*trim)(Bus *bus, guint64 below, GError **error);
 
     /* The next read returns the record with this sequence number (PERSON in read where it was
@@ -68,12 +95,12 @@ typedef struct BusOps {
     void (*seek)(Bus *bus, guint64 sequence);
 
     /* BUS_RECORD: *data and *size are the packed record, valid until the next call. BUS_EMPTY: no
-     * record appeared within timeout_ms. A flush by another handle of this process wakes it. */
+     * record appeared within timeout_ms. A flush wakes it. */
     BusResult (*read)(Bus *bus, int timeout_ms, guint64 *sequence, const guint8 **data, gsize *size,
                       GError **error);
 } BusOps;
 
-extern const BusOps bus_local_ops;
+extern const BusOps bus_local_ops, bus_kafka_ops;
 
 /* Checks one unpacked record against the state of a reader: its number, its predecessor, its bus.
  * expected_sequence and expected_predecessor are those of the record that must come; bus_uuid NULL

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -294,4 +295,45 @@ guint64 bus_file_bytes(const BusFile *file)
 {
     g_autofree char *log = g_strconcat(file->path, "-wal", NULL);
     return size_of(file->path) + size_of(log);
+}
+
+/* ---- without opening it ---- */
+
+bool bus_file_exists(const BusOptions *options, bool *exists, GError **error)
+{
+    (void)error;
+    *exists = g_file_test(options->path, G_FILE_TEST_EXISTS);
+    return true;
+}
+
+bool bus_file_remove(const BusOptions *options, GError **error)
+{
+    static const char *const endings[] = {"-wal", "-shm", "-journal", ""};
+
+    for (guint i = 0; i < G_N_ELEMENTS(endings); i++) {
+        g_autofree char *path = g_strconcat(options->path, endings[i], NULL);
+        if (g_unlink(path) != 0 && errno != ENOENT) {
+            g_set_error(error, DROVER_ERROR, DROVER_ERROR_RETRY, "cannot remove bus %s: %s", path,
+                        g_strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
+bool bus_file_check(const BusOptions *options, BusNote note, void *user, GError **error)
+{
+    (void)error;
+    g_autofree char *directory = g_path_get_dirname(options->path);
+    g_autofree char *text = NULL, *remedy = NULL;
+    if (access(directory, W_OK | X_OK) == 0) {
+        text = g_strdup_printf("the bus is file %s", options->path);
+        note(user, BUS_NOTE_PASS, "bus.path", text, NULL);
+        return true;
+    }
+    text = g_strdup_printf("the bus cannot be written in directory %s: %s", directory,
+                           g_strerror(errno));
+    remedy = g_strdup_printf("mkdir -p '%s'  # writable by the user that runs drover", directory);
+    note(user, BUS_NOTE_FAIL, "bus.path", text, remedy);
+    return true;
 }

@@ -24,6 +24,11 @@ bool bus_file_open(BusFile *file, const BusOptions *options, BusMode mode, GErro
 /* Statements must be finalized before. Rolls back what is open. */
 void bus_file_close(BusFile *file);
 
+/* BusOps.check, exists and remove: of the file, and those that SQLite keeps beside it. */
+bool bus_file_check(const BusOptions *options, BusNote note, void *user, GError **error);
+bool bus_file_exists(const BusOptions *options, bool *exists, GError **error);
+bool bus_file_remove(const BusOptions *options, GError **error);
+
 /* `doing` ends the sentence "cannot ..." of a message. */
 sqlite3_stmt *bus_file_prepare(BusFile *file, const char *sql, const char *doing, GError **error);
 bool bus_file_run(BusFile *file, const char *sql, const char *doing, GError **error);

@@ -210,7 +210,7 @@ static bool fail_bug(const Bus *bus, const char *what, GError **error)
 
 /* A live writer lets go within a commit; who holds the lock for longer stands still. Once it is
  * gone SQLite completes or undoes what it was at. */
-static bool local_end_writer(Bus *bus, GError **error)
+static bool end_writer(Bus *bus, GError **error)
 {
     gint64 deadline = g_get_monotonic_time() + END_PATIENCE;
     pid_t holder = bus_holder_find(bus->file.path), first = holder;
@@ -231,11 +231,13 @@ static bool local_end_writer(Bus *bus, GError **error)
     return false;
 }
 
-static bool local_claim(Bus *bus, guint64 epoch, GError **error)
+static bool local_claim(Bus *bus, guint64 epoch, bool take_over, GError **error)
 {
     static const char doing[] = "claim an epoch";
     if (bus->appending)
         return fail_bug(bus, "an epoch is claimed while records are not flushed", error);
+    if (take_over && !end_writer(bus, error))
+        return false;
     if (!bus_file_run(&bus->file, "begin immediate", doing, error))
         return false;
     BusInfo info;
@@ -513,10 +515,12 @@ static BusResult local_read(Bus *bus, int timeout_ms, guint64 *sequence, const g
 
 const BusOps bus_local_ops = {
     .kind = "local",
+    .check = bus_file_check,
+    .exists = bus_file_exists,
+    .remove = bus_file_remove,
     .open = local_open,
     .close = local_close,
     .info = local_info,
-    .end_writer = local_end_writer,
     .claim = local_claim,
     .append = local_append,
     .flush = local_flush,

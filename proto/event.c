@@ -134,7 +134,6 @@ void record_pack(const Record *record, Arena *arena, GByteArray *out)
     pb.transactions = arena_new_array(arena, Drover__TransactionPb *, record->n_transactions);
     for (guint32 i = 0; i < record->n_transactions; i++)
         pb.transactions[i] = transaction_build(&record->transactions[i], arena, &bound);
-    pb.row_fragments = 1;
 
     /* Asking the library for the exact size would walk every cell once more. */
     g_assert(bound < G_MAXUINT - out->len);
@@ -257,8 +256,6 @@ static const char *record_read(const Drover__RecordPb *pb, Arena *arena, Record 
         return "its bus UUID has not 16 bytes";
     if ((int)pb->kind < RECORD_EVENTS || (int)pb->kind > RECORD_HEARTBEAT)
         return "it is of an unknown kind";
-    if (pb->row_fragment != 0 || pb->row_fragments != 1)
-        return "it is a part of a split record, which this drover does not know";
     *record = (Record){.epoch = pb->epoch,
                        .sequence = pb->sequence,
                        .predecessor = pb->predecessor,

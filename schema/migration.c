@@ -8,7 +8,7 @@ void migration_free(Migration *migration)
     g_free(migration->uuid);
     endpoint_free(migration->source);
     endpoint_free(migration->target);
-    g_free(migration->bus.path);
+    bus_options_clear(&migration->bus);
     g_free(migration->slot);
     g_free(migration->source_identity);
     g_clear_pointer(&migration->tables, g_ptr_array_unref);

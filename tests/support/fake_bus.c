@@ -88,9 +88,9 @@ static bool fake_info(Bus *bus, BusInfo *info, GError **error)
     return true;
 }
 
-static bool fake_claim(Bus *bus, guint64 epoch, GError **error)
+static bool fake_claim(Bus *bus, guint64 epoch, bool take_over, GError **error)
 {
-    (void)bus;
+    (void)bus, (void)take_over;
     if (!allowed("claim", error))
         return false;
     if (epoch < store.epoch) {

@@ -45,7 +45,7 @@ static void write_record(void)
     GError *error = NULL;
     Bus *bus = bus_local_ops.open(&options, BUS_WRITE, &error);
     MUST(bus != NULL);
-    MUST(bus_local_ops.claim(bus, 1, &error));
+    MUST(bus_local_ops.claim(bus, 1, false, &error));
     MUST(bus_local_ops.append(bus, 1, (const guint8 *)"x", 1, &error));
     MUST(bus_local_ops.flush(bus, &error));
     bus_local_ops.close(bus);

@@ -38,7 +38,7 @@ static int set_up(void **state)
     fixture->path = g_build_filename(fixture->directory, "test.bus", NULL);
     fixture->options.path = fixture->path;
     MUST(fixture->writer = ops->open(&fixture->options, BUS_CREATE, &error));
-    MUST(ops->claim(fixture->writer, 1, &error));
+    MUST(ops->claim(fixture->writer, 1, false, &error));
     *state = fixture;
     return 0;
 }
@@ -233,10 +233,10 @@ static void test_a_higher_epoch_fences_the_old_writer(void **state)
     append(fixture->writer, 1, "old");
     flush(fixture->writer);
     Bus *second = open_bus(fixture, BUS_WRITE);
-    MUST(ops->claim(second, 2, &error));
+    MUST(ops->claim(second, 2, false, &error));
     MUST_FAIL(ops->append(fixture->writer, 2, (const guint8 *)"x", 1, &error), DROVER_ERROR_NO);
     MUST_FAIL(ops->trim(fixture->writer, 2, &error), DROVER_ERROR_NO);
-    MUST_FAIL(ops->claim(fixture->writer, 1, &error), DROVER_ERROR_NO);
+    MUST_FAIL(ops->claim(fixture->writer, 1, false, &error), DROVER_ERROR_NO);
     append(second, 2, "new");
     flush(second);
     assert_int_equal(info_of(second).epoch, 2);
@@ -357,7 +357,7 @@ static void test_a_full_bus_asks_for_patience_and_works_after_a_trim(void **stat
     ops->close(fixture->writer);
     fixture->options.max_size = 5 * block;
     fixture->writer = open_bus(fixture, BUS_WRITE);
-    MUST(ops->claim(fixture->writer, 1, &error));
+    MUST(ops->claim(fixture->writer, 1, false, &error));
     append_blocks(fixture->writer, 1, 4, block);
     MUST_FAIL(ops->append(fixture->writer, 5, data, block, &error), DROVER_ERROR_RETRY);
     assert_int_equal(info_of(fixture->writer).last_sequence, 4);
@@ -374,7 +374,7 @@ static void test_a_full_bus_says_so_and_still_takes_a_claim(void **state)
     ops->close(fixture->writer);
     fixture->options.max_size = 5 * block;
     fixture->writer = open_bus(fixture, BUS_WRITE);
-    MUST(ops->claim(fixture->writer, 1, &error));
+    MUST(ops->claim(fixture->writer, 1, false, &error));
     append_blocks(fixture->writer, 1, 2, block);
     assert_false(info_of(fixture->writer).full);
     append_blocks(fixture->writer, 3, 4, block);
@@ -395,7 +395,7 @@ static void test_a_full_bus_keeps_nothing_unflushed(void **state)
     ops->close(fixture->writer);
     fixture->options.max_size = 3 * block;
     fixture->writer = open_bus(fixture, BUS_WRITE);
-    MUST(ops->claim(fixture->writer, 1, &error));
+    MUST(ops->claim(fixture->writer, 1, false, &error));
     MUST(ops->append(fixture->writer, 1, data, block, &error));
     MUST(ops->append(fixture->writer, 2, data, block, &error));
     MUST_FAIL(ops->append(fixture->writer, 3, data, block, &error), DROVER_ERROR_RETRY);
@@ -534,7 +534,7 @@ static void test_a_waiting_reader_gets_a_record_flushed_by_another_thread(void *
 static void write_in_child(const Fixture *fixture)
 {
     Bus *writer = ops->open(&fixture->options, BUS_WRITE, NULL);
-    bool done = writer && ops->claim(writer, 2, NULL) &&
+    bool done = writer && ops->claim(writer, 2, false, NULL) &&
                 ops->append(writer, 1, (const guint8 *)"one", 3, NULL) && ops->flush(writer, NULL);
     ops->close(writer);
     _exit(done ? 0 : 1);
@@ -567,7 +567,7 @@ static void fill_in_child(const Fixture *fixture)
     GError *error = NULL;
     guint8 *data = g_malloc0(1 << 20);
     Bus *writer = ops->open(&fixture->options, BUS_WRITE, NULL);
-    bool worked = writer && ops->claim(writer, 2, NULL);
+    bool worked = writer && ops->claim(writer, 2, false, NULL);
     for (guint64 i = 1; worked && i < 100; i++)
         worked = ops->append(writer, i, data, 1 << 20, &error) && ops->flush(writer, &error);
     bool right = error && drover_error_is_retry(error) && strstr(error->message, fixture->path);

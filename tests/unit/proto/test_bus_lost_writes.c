@@ -80,7 +80,7 @@ static void check_bus(Model *model, Bus *bus)
 static Bus *open_writer(Model *model)
 {
     Bus *bus = bus_local_ops.open(model->options, BUS_WRITE, NULL);
-    if (bus && !bus_local_ops.claim(bus, ++model->epoch, NULL)) {
+    if (bus && !bus_local_ops.claim(bus, ++model->epoch, false, NULL)) {
         bus_local_ops.close(bus);
         bus = NULL;
     }

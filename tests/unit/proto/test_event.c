@@ -270,7 +270,6 @@ static void message_init(Message *message)
 {
     drover__record_pb__init(&message->record);
     message->record.bus_uuid = (ProtobufCBinaryData){16, (guint8 *)"0123456789abcdef"};
-    message->record.row_fragments = 1;
     message->record.n_transactions = 1;
     message->record.transactions = message->transactions;
     message->transactions[0] = &message->transaction;
@@ -318,9 +317,6 @@ static void test_unknown_operations_and_record_kinds_are_refused(void **state)
 static void test_what_this_drover_cannot_read_is_refused(void **state)
 {
     Message message;
-    message_init(&message);
-    message.record.row_fragments = 2;
-    assert_refused(*state, &message.record, "split record");
     message_init(&message);
     message.transaction.segments = 1;
     assert_refused(*state, &message.record, "segments");
