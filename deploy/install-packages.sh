@@ -4,7 +4,7 @@
 # Does nothing where all of them are there already. Needs root, or sudo.
 set -euo pipefail
 build="gcc cmake ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev libglib2.0-dev libpq-dev
-  libsqlite3-dev libyaml-dev libjansson-dev libxxhash-dev libc6-dev"
+  libsqlite3-dev libyaml-dev libjansson-dev libxxhash-dev librdkafka-dev libc6-dev"
 run="postgresql postgresql-contrib"
 tests="clang clang-format libclang-rt-14-dev llvm-14 libcmocka-dev valgrind python3 python3-venv"
 bench="pgcopydb"

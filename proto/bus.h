@@ -78,16 +78,18 @@ typedef struct BusOps {
     bool (*claim)(Bus *bus, guint64 epoch, bool take_over, GError **error);
 
     /* Appends one packed record under the sequence number last + 1. It is durable after flush, and
-     * visible to readers after flush. Once another writer has claimed the bus it fails: with NO
-     * where the driver knows that the epoch is a higher one, else with RETRY, and the next claim
-     * tells. RETRY when the disk or max_size is full (nothing of the unflushed records is then
-     * kept). A small record, as a claim is, finds room past max_size: whoever is to trim a full bus
-     * must claim it first. */
+     * readers see it then, or a moment later. Once another writer has claimed the bus it fails:
+     * with NO where the driver knows that the epoch is a higher one, else with RETRY, and the next
+     * claim tells. RETRY when the disk or max_size is full. After an append that failed nothing of
+     * the unflushed records is kept; after a flush that failed, that must be read. A small record,
+     * as a claim is, finds room past max_size: whoever is to trim a full bus must claim it first.
+     */
     bool (*append)(Bus *bus, guint64 sequence, const guint8 *data, gsize size, GError **error);
     bool (*flush)(Bus *bus, GError **error);
 
-    /* Forgets records below sequence, a bounded piece of work a call, or none where the last one
-     * was just before; BusInfo.first_sequence tells how far it has come. */
+    /* Forgets records below sequence (a driver may keep some of the last ones), a bounded piece of
+     * work a call, or none where the last one was just before; BusInfo.first_sequence tells how far
+     * it has come. */
     bool (*trim)(Bus *bus, guint64 below, GError **error);
 
     /* The next read returns the record with this sequence number (PERSON in read where it was

@@ -1,0 +1,267 @@
+/*
+ * librdkafka's simple consumer: one partition, read from an offset that drover knows, without a
+ * consumer group. The end of the partition is where the last committed transaction ends.
+ */
+#include "proto/kafka_reader.h"
+
+#include "proto/error.h"
+#include "proto/kafka_topic.h"
+
+#define PARTITION 0
+#define FIRST_SPAN 8 /* offsets before the end where the last message is looked for first */
+#define SPAN_GROWTH 16
+
+struct KafkaReader {
+    KafkaClient *client;
+    rd_kafka_message_t *message; /* the one that was returned last */
+    bool started;
+    bool at_end;
+};
+
+static const char READ_IT[] = "read it";
+
+static const char *const SETTINGS[] = {"isolation.level",
+                                       "read_committed",
+                                       "enable.partition.eof",
+                                       "true",
+                                       "auto.offset.reset",
+                                       "error",
+                                       "enable.auto.commit",
+                                       "false",
+                                       "enable.auto.offset.store",
+                                       "false",
+                                       "fetch.wait.max.ms",
+                                       "100",
+                                       "fetch.error.backoff.ms",
+                                       "50",
+                                       "fetch.message.max.bytes",
+                                       "4194304",
+                                       "queued.max.messages.kbytes",
+                                       "8192",
+                                       NULL};
+
+/* ---- life ---- */
+
+KafkaReader *kafka_reader_new(const BusOptions *options, GError **error)
+{
+    g_autoptr(KafkaReader) reader = g_new0(KafkaReader, 1);
+    bool there = false;
+    reader->client = kafka_client_new(options, RD_KAFKA_CONSUMER, SETTINGS, NULL, NULL, error);
+    if (reader->client == NULL || !kafka_topic_find(reader->client, true, &there, error))
+        return NULL;
+    if (there)
+        return g_steal_pointer(&reader);
+    kafka_client_person(reader->client, error,
+                        "there is no such topic; give the migration its bus back, or drop the "
+                        "migration and start it again");
+    return NULL;
+}
+
+static void drop_message(KafkaReader *reader)
+{
+    if (reader->message != NULL)
+        rd_kafka_message_destroy(reader->message);
+    reader->message = NULL;
+}
+
+static void stop(KafkaReader *reader)
+{
+    drop_message(reader);
+    if (reader->started)
+        rd_kafka_consume_stop(reader->client->topic, PARTITION);
+    reader->started = false;
+}
+
+void kafka_reader_free(KafkaReader *reader)
+{
+    if (reader == NULL)
+        return;
+    if (reader->client != NULL)
+        stop(reader);
+    kafka_client_free(reader->client);
+    g_free(reader);
+}
+
+/* ---- messages ---- */
+
+bool kafka_reader_start(KafkaReader *reader, gint64 offset, GError **error)
+{
+    stop(reader);
+    reader->at_end = false;
+    reader->started = rd_kafka_consume_start(reader->client->topic, PARTITION, offset) == 0;
+    return reader->started ||
+           kafka_client_fail(reader->client, rd_kafka_last_error(), READ_IT, NULL, error);
+}
+
+static bool read_header(const KafkaReader *reader, KafkaPiece *piece, GError **error)
+{
+    rd_kafka_headers_t *headers = NULL;
+    const void *data = NULL;
+    size_t size = 0;
+    bool found =
+        rd_kafka_message_headers(reader->message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+        rd_kafka_header_get_last(headers, KAFKA_PIECE_HEADER, &data, &size) ==
+            RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (found && kafka_piece_unpack(data, size, piece))
+        return true;
+    return kafka_client_person(reader->client, error,
+                               "the message at offset %" G_GINT64_FORMAT " was not written by "
+                               "drover, or by another version; a topic of its own is needed",
+                               reader->message->offset);
+}
+
+/* What librdkafka reports in place of a message. */
+static KafkaResult take_report(KafkaReader *reader, GError **error)
+{
+    rd_kafka_resp_err_t code = reader->message->err;
+    bool there = false;
+    if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        return KAFKA_END;
+    if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+        code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+        kafka_client_person(reader->client, error,
+                            "the topic has lost records that are still needed: it was emptied, cut "
+                            "or made anew (%s); drop the migration and start it again",
+                            rd_kafka_message_errstr(reader->message));
+        return KAFKA_FAILED;
+    }
+    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+        code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
+        if (kafka_topic_find(reader->client, true, &there, error) && !there)
+            kafka_client_person(reader->client, error,
+                                "the topic is gone; drop the migration and start it again");
+        else if (there)
+            kafka_client_fail(reader->client, code, READ_IT, NULL, error);
+        return KAFKA_FAILED;
+    }
+    kafka_client_fail(reader->client, code, READ_IT, rd_kafka_message_errstr(reader->message),
+                      error);
+    return KAFKA_FAILED;
+}
+
+/* Behind the last message of a commit comes the mark of the commit itself. An end that is not seen
+ * here, as where aborted messages follow, is reported by librdkafka a little later. */
+static bool is_last(const KafkaReader *reader)
+{
+    gint64 low, high;
+    const KafkaClient *client = reader->client;
+    return rd_kafka_get_watermark_offsets(client->rk, client->name, PARTITION, &low, &high) ==
+               RD_KAFKA_RESP_ERR_NO_ERROR &&
+           high >= 0 && reader->message->offset + 2 >= high;
+}
+
+bool kafka_reader_is_at_end(const KafkaReader *reader)
+{
+    return reader->at_end;
+}
+
+KafkaResult kafka_reader_next(KafkaReader *reader, int timeout_ms, KafkaMessage *message,
+                              GError **error)
+{
+    drop_message(reader);
+    kafka_client_poll(reader->client);
+    reader->message = rd_kafka_consume(reader->client->topic, PARTITION, timeout_ms);
+    if (reader->message == NULL)
+        return KAFKA_TIMEOUT;
+    if (reader->message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        KafkaResult result = take_report(reader, error);
+        reader->at_end = result == KAFKA_END;
+        if (result == KAFKA_END)
+            kafka_client_well(reader->client);
+        return result;
+    }
+    kafka_client_well(reader->client);
+    reader->at_end = is_last(reader);
+    *message = (KafkaMessage){.offset = reader->message->offset,
+                              .data = reader->message->payload,
+                              .size = reader->message->len};
+    return read_header(reader, &message->piece, error) ? KAFKA_MESSAGE : KAFKA_FAILED;
+}
+
+/* ---- looking for messages ---- */
+
+/* The first message at or after offset; *end where there is none. */
+static bool peek(KafkaReader *reader, gint64 offset, KafkaMessage *message, bool *end,
+                 GError **error)
+{
+    if (!kafka_reader_start(reader, offset, error))
+        return false;
+    KafkaResult result = kafka_reader_next(reader, KAFKA_PATIENCE_MS, message, error);
+    *end = result == KAFKA_END;
+    if (result == KAFKA_TIMEOUT)
+        return kafka_client_fail(reader->client, RD_KAFKA_RESP_ERR__TIMED_OUT, READ_IT, NULL,
+                                 error);
+    return result != KAFKA_FAILED;
+}
+
+/* The last message from offset on; *end where there is none. */
+static bool peek_last(KafkaReader *reader, gint64 offset, KafkaMessage *last, bool *end,
+                      GError **error)
+{
+    KafkaMessage message;
+    if (!peek(reader, offset, last, end, error))
+        return false;
+    while (!*end && !reader->at_end) {
+        switch (kafka_reader_next(reader, KAFKA_PATIENCE_MS, &message, error)) {
+        case KAFKA_MESSAGE:
+            *last = message;
+            break;
+        case KAFKA_END:
+            return true;
+        case KAFKA_TIMEOUT:
+            return kafka_client_fail(reader->client, RD_KAFKA_RESP_ERR__TIMED_OUT, READ_IT, NULL,
+                                     error);
+        case KAFKA_FAILED:
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool find_last(KafkaReader *reader, gint64 low, gint64 high, KafkaMessage *last, bool *empty,
+                      GError **error)
+{
+    for (gint64 span = FIRST_SPAN;; span *= SPAN_GROWTH) {
+        gint64 from = high - span > low ? high - span : low;
+        if (!peek_last(reader, from, last, empty, error))
+            return false;
+        if (!*empty || from == low)
+            return true;
+    }
+}
+
+bool kafka_reader_ends(KafkaReader *reader, KafkaMessage *first, KafkaMessage *last, bool *empty,
+                       GError **error)
+{
+    gint64 low, high;
+    *empty = true;
+    if (!kafka_topic_offsets(reader->client, &low, &high, error))
+        return false;
+    if (low == high)
+        return true;
+    if (!peek(reader, low, first, empty, error) ||
+        (!*empty && !find_last(reader, low, high, last, empty, error)))
+        return false;
+    first->data = last->data = NULL;
+    return true;
+}
+
+/* Every message before `from` has a lower number, the first one from `to` on has not. */
+bool kafka_reader_find(KafkaReader *reader, guint64 sequence, gint64 *offset, GError **error)
+{
+    gint64 from, to;
+    if (!kafka_topic_offsets(reader->client, &from, &to, error))
+        return false;
+    for (gint64 probe = from; from < to; probe = from + (to - from) / 2) {
+        KafkaMessage message;
+        bool end;
+        if (!peek(reader, probe, &message, &end, error))
+            return false;
+        if (end || message.piece.sequence >= sequence)
+            to = probe;
+        else
+            from = message.offset + 1;
+    }
+    *offset = from;
+    return true;
+}

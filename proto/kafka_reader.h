@@ -1,0 +1,50 @@
+/*
+ * Kafka reader: the messages of a bus's topic in order, and where in the topic a record begins.
+ * Only committed messages are seen. Used by the bus on Kafka only.
+ *
+ * Offsets of Kafka are where a message lies in the topic; they rise, with holes where a transaction
+ * ended or was aborted. Sequence numbers of records rise with them.
+ */
+#pragma once
+
+#include "proto/kafka_client.h"
+#include "proto/kafka_piece.h"
+
+typedef struct KafkaReader KafkaReader;
+
+/* A message: valid until the reader is used again. */
+typedef struct KafkaMessage {
+    KafkaPiece piece;
+    gint64 offset;
+    const guint8 *data;
+    gsize size;
+} KafkaMessage;
+
+typedef enum {
+    KAFKA_MESSAGE,
+    KAFKA_TIMEOUT, /* nothing came in the time given */
+    KAFKA_END,     /* there is no more for now */
+    KAFKA_FAILED
+} KafkaResult;
+
+/* Connects; RETRY where no broker answers, PERSON where there is no such topic. */
+KafkaReader *kafka_reader_new(const BusOptions *options, GError **error);
+void kafka_reader_free(KafkaReader *reader);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KafkaReader, kafka_reader_free)
+
+/* The first and the last message of the topic; *empty where it has none. Only piece and offset are
+ * filled in. PERSON where a message is none of a bus. */
+bool kafka_reader_ends(KafkaReader *reader, KafkaMessage *first, KafkaMessage *last, bool *empty,
+                       GError **error);
+
+/* The offset of the first message with this sequence number or a higher one; the end of the topic
+ * where there is none. */
+bool kafka_reader_find(KafkaReader *reader, guint64 sequence, gint64 *offset, GError **error);
+
+/* The next message is the first one at or after offset. */
+bool kafka_reader_start(KafkaReader *reader, gint64 offset, GError **error);
+KafkaResult kafka_reader_next(KafkaReader *reader, int timeout_ms, KafkaMessage *message,
+                              GError **error);
+/* Nothing more was there when the last message came, or the end was met since. False: nothing is
+ * known. */
+bool kafka_reader_is_at_end(const KafkaReader *reader);
