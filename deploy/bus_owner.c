@@ -39,6 +39,24 @@ static bool create(const BusOps *ops, const BusOptions *options, char **uuid, GE
     return done;
 }
 
+static void add_note(void *user, BusNoteLevel level, const char *name, const char *text,
+                     const char *remedy)
+{
+    static const FindingLevel levels[] = {[BUS_NOTE_PASS] = FINDING_PASS,
+                                          [BUS_NOTE_WARN] = FINDING_WARN,
+                                          [BUS_NOTE_FAIL] = FINDING_FAIL};
+    preflight_add(user, levels[level], name, text, remedy);
+}
+
+bool bus_owner_preflight(const BusOps *ops, const BusOptions *options, Preflight *preflight,
+                         GError **error)
+{
+    if (ops->check(options, add_note, preflight, error))
+        return true;
+    g_prefix_error(error, "preflight: ");
+    return false;
+}
+
 /* Creating also completes what was interrupted; it never touches a bus. */
 bool bus_owner_prepare(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
                        char **uuid, GError **error)

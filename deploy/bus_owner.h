@@ -5,8 +5,13 @@
 #pragma once
 
 #include "proto/bus.h"
+#include "schema/check.h"
 
 #include <stdbool.h>
+
+/* Adds what the driver finds to the preflight. */
+bool bus_owner_preflight(const BusOps *ops, const BusOptions *options, Preflight *preflight,
+                         GError **error);
 
 /* Before the stream exists: makes the bus, or finds the one of this migration (stored_uuid, may be
  * NULL) still empty. A bus that nobody owns (a kill between making it and storing its UUID) is

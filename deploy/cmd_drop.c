@@ -14,6 +14,7 @@
 
 typedef struct Dropped {
     bool bus;
+    bool bus_is_users; /* it was there before the migration */
     bool schema;
     char *schema_kept; /* why; NULL */
 } Dropped;
@@ -67,6 +68,20 @@ static bool drop_source(Context *context, Source *source, GError **error)
     return context->source->drop(source, context->migration, error) &&
            control_object_remove(&context->control, "source", "slot", slot, error) &&
            control_object_remove(&context->control, "source", "publication", slot, error);
+}
+
+static bool drop_bus(Context *context, const Stored *stored, Dropped *dropped, GError **error)
+{
+    const BusOptions *options = &context->migration->bus;
+    bool made = false;
+
+    if (stored->bus_uuid == NULL)
+        return true;
+    if (!control_object_find(&context->control, "bus", context->bus->kind,
+                             bus_options_name(options), &made, error))
+        return false;
+    dropped->bus_is_users = !made;
+    return !made || bus_owner_remove(context->bus, options, stored->bus_uuid, &dropped->bus, error);
 }
 
 static bool drop_rows(Control *control, GError **error)
@@ -123,9 +138,8 @@ static bool drop_all(Context *context, const Stored *stored, Source *source, Dro
                      GError **error)
 {
     return (source == NULL || drop_source(context, source, error)) &&
-           (stored->bus_uuid == NULL || bus_owner_remove(context->bus, &context->migration->bus,
-                                                         stored->bus_uuid, &dropped->bus, error)) &&
-           drop_rows(&context->control, error) && drop_schema(&context->control, dropped, error);
+           drop_bus(context, stored, dropped, error) && drop_rows(&context->control, error) &&
+           drop_schema(&context->control, dropped, error);
 }
 
 /* --- The command ------------------------------------------------------------------------------ */
@@ -136,21 +150,20 @@ static void say_what_was_dropped(CommandLine *line, const Context *context, bool
     const Migration *migration = context->migration;
 
     if (line->json) {
-        command_print_json(line,
-                           json_pack("{s:s, s:s?, s:s?, s:b, s:s?}", "dropped", migration->name,
-                                     "slot", source ? migration->slot : NULL, "bus",
-                                     dropped->bus ? migration->bus.path : NULL, "schema",
-                                     dropped->schema, "schema_kept", dropped->schema_kept));
+        command_print_json(
+            line, json_pack("{s:s, s:s?, s:s?, s:b, s:s?}", "dropped", migration->name, "slot",
+                            source ? migration->slot : NULL, "bus",
+                            dropped->bus ? bus_options_name(&migration->bus) : NULL, "schema",
+                            dropped->schema, "schema_kept", dropped->schema_kept));
         return;
     }
     fprintf(line->out, "dropped migration %s\n", migration->name);
     if (source)
         fprintf(line->out, "  source: slot and publication %s\n", migration->slot);
-    if (dropped->bus)
-        fprintf(line->out, "  bus: %s\n", migration->bus.path);
-    else
-        fprintf(line->out, "  bus: %s is not there, or not this migration's\n",
-                migration->bus.path);
+    fprintf(line->out, "  bus: %s%s\n", bus_options_name(&migration->bus),
+            dropped->bus            ? ""
+            : dropped->bus_is_users ? " was there before drover: it stays, with its records"
+                                    : " is not there, or not this migration's");
     fprintf(line->out, "  target: the migration's rows in schema drover%s\n",
             dropped->schema ? ", and the schema, since no other migration is left" : "");
     if (dropped->schema_kept != NULL)

@@ -1,3 +1,4 @@
+#include "deploy/bus_owner.h"
 #include "deploy/command.h"
 #include "deploy/context.h"
 #include "deploy/preflight_report.h"
@@ -48,7 +49,8 @@ int cmd_plan(CommandLine *line, GError **error)
         return 0;
     g_autoptr(Preflight) preflight =
         check_preflight(context->migration, context->config->lines, started, error);
-    if (preflight == NULL)
+    if (preflight == NULL ||
+        !bus_owner_preflight(context->bus, &context->migration->bus, preflight, error))
         return 0;
     if (line->json)
         command_print_json(line, preflight_json(context->migration, preflight));

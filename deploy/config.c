@@ -1,5 +1,6 @@
 #include "deploy/config.h"
 
+#include "deploy/config_bus.h"
 #include "deploy/config_endpoint.h"
 #include "deploy/document.h"
 #include "deploy/settings.h"
@@ -106,13 +107,11 @@ static void read_tables(Config *config, const Setting *root, Problems *problems)
 }
 
 /* Only for settings without a problem. */
-static void read_limits(Config *config, const Setting *root)
+static void read_limits(Config *config, Setting *root)
 {
-    const Setting *local = setting_good(setting_good(root, "bus"), "local");
     const Setting *limits = setting_good(root, "limits");
     config->migration = g_strdup(setting_text(root, "migration"));
-    config->bus.path = g_strdup(setting_text(local, "path"));
-    config->bus.max_size = setting_good(local, "max_size")->number;
+    config->bus_kind = config_bus_read(setting_child(root, "bus"), &config->bus);
     config->memory_limit = setting_good(limits, "memory")->number;
     config->copy_workers = (guint)setting_good(limits, "copy_workers")->number;
 }
@@ -125,6 +124,7 @@ static Config *build(const char *name, const char *directory, Setting *root,
     if (!root->bad) {
         read_endpoints(config, root, environment, problems);
         read_tables(config, root, problems);
+        config_bus_check(setting_good(root, "bus"), &config->bus, problems);
     }
     if (!problems_none(problems, name, error))
         return NULL;

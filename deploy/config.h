@@ -14,7 +14,8 @@ typedef struct Config {
     Endpoint *source;
     Endpoint *target;
     BusOptions bus;
-    GPtrArray *lines; /* MappingLine * of tables:; default one line "*.*" */
+    const char *bus_kind; /* BusOps.kind */
+    GPtrArray *lines;     /* MappingLine * of tables:; default one line "*.*" */
     guint64 memory_limit;
     guint copy_workers;
     char *resolved; /* the file as understood, without secrets: stored and compared */

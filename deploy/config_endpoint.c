@@ -1,10 +1,10 @@
 #include "deploy/config_endpoint.h"
 
+#include "deploy/config_secret.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <libpq-fe.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LONGEST_PASSWORD = 1024 };
@@ -122,49 +122,12 @@ static char *make_label(const char *side, const EndpointAddress *address)
                            address->port, address->database);
 }
 
-/* -1 and a problem where the file may not be used. */
-static int open_password_file(const Setting *file, Problems *problems)
-{
-    int fd = open(file->text, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat status;
-    if (fd < 0 || fstat(fd, &status) < 0) {
-        int saved = errno;
-        problems_add(problems, file->value_line, file->value_column, "%s: cannot read '%s': %s",
-                     file->option->path, file->text, g_strerror(saved));
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
-    if (S_ISREG(status.st_mode) && (status.st_mode & (S_IRWXG | S_IRWXO)) == 0)
-        return fd;
-    if (!S_ISREG(status.st_mode)) {
-        problems_add(problems, file->value_line, file->value_column, "%s: '%s' is no regular file",
-                     file->option->path, file->text);
-    } else {
-        g_autofree char *quoted = g_shell_quote(file->text);
-        problems_add(problems, file->value_line, file->value_column,
-                     "%s: others than its owner have rights on '%s'; run: chmod 600 %s",
-                     file->option->path, file->text, quoted);
-    }
-    close(fd);
-    return -1;
-}
-
 static char *read_password_file(const Setting *file, Problems *problems)
 {
     char bytes[LONGEST_PASSWORD + 3];
-    int fd = open_password_file(file, problems);
-    if (fd < 0)
+    gsize length = 0;
+    if (!config_secret_read(file, bytes, sizeof bytes, &length, problems))
         return NULL;
-    ssize_t got = read(fd, bytes, sizeof bytes);
-    int saved = errno;
-    close(fd);
-    if (got < 0) {
-        problems_add(problems, file->value_line, file->value_column, "%s: cannot read '%s': %s",
-                     file->option->path, file->text, g_strerror(saved));
-        return NULL;
-    }
-    gsize length = (gsize)got;
     if (length > 0 && bytes[length - 1] == '\n')
         length--;
     if (length > 0 && bytes[length - 1] == '\r')

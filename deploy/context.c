@@ -30,7 +30,7 @@ Context *context_new(const char *file, GError **error)
         return NULL;
     context->source = source->source;
     context->target = target->target;
-    context->bus = engine_bus("local");
+    context->bus = engine_bus(context->config->bus_kind);
     context->migration = make_migration(context->config);
     return g_steal_pointer(&context);
 }

@@ -10,7 +10,7 @@ static const Engine engines[] = {
     {"postgresql", &pg_source_ops, &pg_target_ops},
 };
 
-static const BusOps *const buses[] = {&bus_local_ops};
+static const BusOps *const buses[] = {&bus_local_ops, &bus_kafka_ops};
 
 const Engine *engine_find(const char *name, GError **error)
 {

@@ -193,6 +193,9 @@ static json_t *schema_of(const Option *option)
     else if (option->type == OPTION_LIST)
         rules = json_pack("{s:s, s:i, s:o}", "type", "array", "minItems", 1, "items",
                           schema_of(option_element(option)));
+    else if (option->type == OPTION_TEXTS)
+        rules = json_pack("{s:s, s:{s:[s, s, s]}}", "type", "object", "additionalProperties",
+                          "type", "string", "number", "boolean");
     else
         rules = json_pack("{s:[o, {s:s}]}", "anyOf", scalar_schema(option), "$ref",
                           "#/definitions/variable");

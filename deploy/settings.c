@@ -10,7 +10,8 @@ Setting *setting_new(const Option *option, guint line, guint column)
                          .column = column,
                          .value_line = line,
                          .value_column = column};
-    if (option->type == OPTION_MAPPING || option->type == OPTION_LIST)
+    if (option->type == OPTION_MAPPING || option->type == OPTION_LIST ||
+        option->type == OPTION_TEXTS)
         setting->children = g_ptr_array_new_with_free_func((GDestroyNotify)setting_free);
     return setting;
 }
@@ -19,6 +20,7 @@ void setting_free(Setting *setting)
 {
     if (setting == NULL)
         return;
+    g_free(setting->name);
     g_free(setting->text);
     g_clear_pointer(&setting->children, g_ptr_array_unref);
     g_free(setting);
@@ -32,6 +34,11 @@ Setting *setting_child(const Setting *mapping, const char *name)
             return child;
     }
     return NULL;
+}
+
+void setting_remove(Setting *mapping, const char *name)
+{
+    g_ptr_array_remove(mapping->children, setting_child(mapping, name));
 }
 
 const Setting *setting_good(const Setting *mapping, const char *name)
@@ -66,6 +73,14 @@ static void describe(GString *out, const char *prefix, const Setting *setting)
         for (guint i = 0; i < setting->children->len; i++) {
             g_autofree char *path = g_strdup_printf("%s[%u]", prefix, i + 1);
             describe(out, path, g_ptr_array_index(setting->children, i));
+        }
+        return;
+    }
+    if (setting->option->type == OPTION_TEXTS && setting->name == NULL) {
+        for (guint i = 0; i < setting->children->len; i++) {
+            const Setting *entry = g_ptr_array_index(setting->children, i);
+            g_autofree char *path = g_strdup_printf("%s.%s", prefix, entry->name);
+            describe(out, path, entry);
         }
         return;
     }

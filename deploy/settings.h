@@ -20,9 +20,10 @@ typedef struct Setting {
     guint line, column;             /* of the key; of the element in a list */
     guint value_line, value_column; /* of the value */
     bool bad;                       /* has problems of its own: text and number mean nothing */
+    char *name;          /* of an entry of TEXTS, whose option is that of the whole; else NULL */
     char *text;          /* scalars: ${} replaced, paths absolute, sizes in canonical form */
     guint64 number;      /* COUNT, SIZE (bytes), DURATION (microseconds), BOOLEAN */
-    GPtrArray *children; /* Setting * of a mapping or a list */
+    GPtrArray *children; /* Setting * of a mapping, a list or TEXTS */
 } Setting;
 
 Setting *setting_new(const Option *option, guint line, guint column);
@@ -33,13 +34,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Setting, setting_free)
 Setting *settings_read(yaml_document_t *document, const char *directory,
                        ConfigEnvironment environment, Problems *problems);
 
-/* Adds what absent keys mean. `migration` replaces <migration> in defaults. */
+/* Adds what absent keys mean. A mapping with a required key stays absent. `migration` replaces
+ * <migration> in defaults. */
 void settings_fill_defaults(Setting *root, const char *directory, const char *migration);
 
 /* The key of a mapping; NULL where it is absent. */
 Setting *setting_child(const Setting *mapping, const char *name);
 /* The same, NULL also where it is bad or setting is NULL. */
 const Setting *setting_good(const Setting *mapping, const char *name);
+/* Takes a key out of a mapping, as if it had never been there. */
+void setting_remove(Setting *mapping, const char *name);
 /* Its text; NULL. */
 const char *setting_text(const Setting *mapping, const char *name);
 

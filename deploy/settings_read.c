@@ -147,6 +147,8 @@ static void parse_scalar(Reader *reader, Setting *setting, const char *raw)
 static bool accepts(OptionType type, ConfigKind kind)
 {
     switch (type) {
+    case OPTION_TEXTS: /* an entry: whatever stands there is taken as text */
+        return true;
     case OPTION_COUNT:
     case OPTION_NUMBER:
         return kind == CONFIG_NUMBER;
@@ -294,6 +296,40 @@ static void read_mapping(Reader *reader, Setting *mapping, const yaml_node_t *no
     check_required(reader, mapping);
 }
 
+static const char *node_kind(const yaml_node_t *node)
+{
+    if (node->type == YAML_MAPPING_NODE)
+        return "a mapping";
+    if (node->type == YAML_SEQUENCE_NODE)
+        return "a list";
+    return config_kind_name(scalar_kind(node));
+}
+
+static void read_texts(Reader *reader, Setting *texts, const yaml_node_t *node)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
+        const yaml_node_t *value = yaml_document_get_node(reader->document, pair->value);
+        if (!check_key(reader, seen, key))
+            continue;
+        Setting *entry = setting_new(texts->option, node_line(key), node_column(key));
+        entry->name = g_strdup((const char *)key->data.scalar.value);
+        entry->value_line = node_line(value);
+        entry->value_column = node_column(value);
+        g_ptr_array_add(texts->children, entry);
+        if (value->type == YAML_SCALAR_NODE) {
+            read_scalar(reader, entry, value);
+            continue;
+        }
+        entry->bad = true;
+        problems_add(reader->problems, entry->value_line, entry->value_column,
+                     "wrong type: text is needed for %s.%s, this is %s", texts->option->path,
+                     entry->name, node_kind(value));
+    }
+}
+
 static void read_list(Reader *reader, Setting *list, const yaml_node_t *node)
 {
     const Option *option = option_element(list->option);
@@ -311,26 +347,19 @@ static void read_list(Reader *reader, Setting *list, const yaml_node_t *node)
                  "%s: the list is empty; leave the key out", list->option->path);
 }
 
-static const char *node_kind(const yaml_node_t *node)
-{
-    if (node->type == YAML_MAPPING_NODE)
-        return "a mapping";
-    if (node->type == YAML_SEQUENCE_NODE)
-        return "a list";
-    return config_kind_name(scalar_kind(node));
-}
-
 static void read_value(Reader *reader, Setting *setting, const yaml_node_t *node)
 {
     setting->value_line = node_line(node);
     setting->value_column = node_column(node);
     yaml_node_type_t needed = YAML_SCALAR_NODE;
-    if (setting->option->type == OPTION_MAPPING)
+    if (setting->option->type == OPTION_MAPPING || setting->option->type == OPTION_TEXTS)
         needed = YAML_MAPPING_NODE;
     else if (setting->option->type == OPTION_LIST)
         needed = YAML_SEQUENCE_NODE;
     if (node->type != needed)
         add_wrong_type(reader, setting, node_kind(node));
+    else if (setting->option->type == OPTION_TEXTS)
+        read_texts(reader, setting, node);
     else if (needed == YAML_MAPPING_NODE)
         read_mapping(reader, setting, node);
     else if (needed == YAML_SEQUENCE_NODE)
@@ -361,6 +390,16 @@ static void add_default(Setting *mapping, const Option *option, const char *dire
     g_ptr_array_add(mapping->children, setting);
 }
 
+static bool has_required(const Option *mapping)
+{
+    if (mapping->type != OPTION_MAPPING)
+        return false;
+    for (const Option *option = NULL; (option = option_next_child(mapping, option)) != NULL;)
+        if (option->status == STATUS_REQUIRED)
+            return true;
+    return false;
+}
+
 void settings_fill_defaults(Setting *setting, const char *directory, const char *migration)
 {
     if (setting->option->type == OPTION_LIST) {
@@ -375,6 +414,8 @@ void settings_fill_defaults(Setting *setting, const char *directory, const char 
         if (option->status == STATUS_LATER)
             continue;
         Setting *child = setting_child(setting, option_name(option));
+        if (child == NULL && has_required(option))
+            continue;
         if (child == NULL && option->type == OPTION_MAPPING) {
             child = setting_new(option, setting->line, setting->column);
             g_ptr_array_add(setting->children, child);

@@ -53,7 +53,12 @@ static void log_warnings(const Preflight *preflight)
 
 static Preflight *preflight(Start *start, bool started, GError **error)
 {
-    return check_preflight(start->migration, start->context->config->lines, started, error);
+    const Context *context = start->context;
+    g_autoptr(Preflight) found =
+        check_preflight(start->migration, context->config->lines, started, error);
+    if (found == NULL || !bus_owner_preflight(context->bus, &start->migration->bus, found, error))
+        return NULL;
+    return g_steal_pointer(&found);
 }
 
 /* --- The first time --------------------------------------------------------------------------- */
@@ -120,10 +125,17 @@ static bool store_plan(Start *start, GError **error)
 
 static bool make_bus(Start *start, const Stored *stored, GError **error)
 {
+    const BusOps *ops = start->context->bus;
+    const BusOptions *options = &start->migration->bus;
     g_autofree char *uuid = NULL;
+    bool exists = false;
 
-    return bus_owner_prepare(start->context->bus, &start->migration->bus, stored->bus_uuid, &uuid,
-                             error) &&
+    /* What was there before is not drover's: it is used, and left where it is. */
+    if (!ops->exists(options, &exists, error) ||
+        (!exists &&
+         !control_object_add(start->control, "bus", ops->kind, bus_options_name(options), error)))
+        return false;
+    return bus_owner_prepare(ops, options, stored->bus_uuid, &uuid, error) &&
            control_set(start->control, "bus_uuid", uuid, error);
 }
 

@@ -257,9 +257,9 @@ guint64 stored_schema_version(const Migration *migration)
  * the lines of `tables:`, whose outcome is compared table by table. */
 static bool may_change(const char *line)
 {
-    static const char *const starts[] = {"limits",          "bus.local.",      "tables",
-                                         "source.password", "target.password", "source.tls.",
-                                         "target.tls."};
+    static const char *const starts[] = {
+        "limits",          "bus.",        "tables",     "source.password",
+        "target.password", "source.tls.", "target.tls."};
     for (guint i = 0; i < G_N_ELEMENTS(starts); i++)
         if (g_str_has_prefix(line, starts[i]))
             return true;

@@ -44,10 +44,25 @@ static bool is_one_of(const char *name, const char *const *list, gsize n)
     return false;
 }
 
-bool kafka_property_is_free(const char *name, bool *secret)
+bool kafka_property_is_secret(const char *name)
 {
-    *secret = is_one_of(name, SECRETS, G_N_ELEMENTS(SECRETS));
-    return !*secret && !is_one_of(name, OWN_PROPERTIES, G_N_ELEMENTS(OWN_PROPERTIES));
+    return is_one_of(name, SECRETS, G_N_ELEMENTS(SECRETS));
+}
+
+bool kafka_property_check(const char *name, const char *value, bool secret, char **why)
+{
+    char reason[REASON_SIZE];
+    if (is_one_of(name, OWN_PROPERTIES, G_N_ELEMENTS(OWN_PROPERTIES))) {
+        *why = g_strdup("drover sets it itself");
+        return false;
+    }
+    rd_kafka_conf_t *scratch = rd_kafka_conf_new();
+    rd_kafka_conf_res_t result = rd_kafka_conf_set(scratch, name, value, reason, sizeof reason);
+    rd_kafka_conf_destroy(scratch);
+    if (result != RD_KAFKA_CONF_OK)
+        *why = secret ? g_strdup("librdkafka refuses its value")
+                      : g_strdup_printf("librdkafka %s: %s", rd_kafka_version_str(), reason);
+    return result == RD_KAFKA_CONF_OK;
 }
 
 static bool set_property(rd_kafka_conf_t *conf, const KafkaClient *client, const char *name,

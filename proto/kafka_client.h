@@ -57,6 +57,8 @@ bool kafka_client_fail_with(KafkaClient *client, rd_kafka_error_t *problem, cons
 bool kafka_client_person(const KafkaClient *client, GError **error, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
-/* Is this property one that the migration file may set? False: drover sets it, or (with *secret)
- * it holds a secret and belongs into the file of properties. */
-bool kafka_property_is_free(const char *name, bool *secret);
+/* Properties that may be read by nobody but the client. */
+bool kafka_property_is_secret(const char *name);
+/* Would librdkafka take this property from the user? False and *why (g_free): there is none of that
+ * name, the value is wrong, or drover sets it itself. The value of a secret is not repeated. */
+bool kafka_property_check(const char *name, const char *value, bool secret, char **why);

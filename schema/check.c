@@ -37,18 +37,22 @@ bool preflight_passes(const Preflight *preflight)
     return true;
 }
 
+void preflight_add(Preflight *preflight, FindingLevel level, const char *name, const char *text,
+                   const char *remedy)
+{
+    Finding *finding = g_new0(Finding, 1);
+    *finding = (Finding){level, g_strdup(name), g_strdup(text), g_strdup(remedy)};
+    g_ptr_array_add(preflight->findings, finding);
+}
+
 void check_add(Check *check, FindingLevel level, const char *name, const char *remedy,
                const char *format, ...)
 {
-    Finding *finding = g_new0(Finding, 1);
     va_list arguments;
     va_start(arguments, format);
-    finding->level = level;
-    finding->name = g_strdup(name);
-    finding->remedy = g_strdup(remedy);
-    finding->text = g_strdup_vprintf(format, arguments);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    g_ptr_array_add(check->preflight->findings, finding);
+    preflight_add(check->preflight, level, name, text, remedy);
 }
 
 static FindingLevel level_of(const char *word)

@@ -27,6 +27,8 @@ typedef struct Preflight {
 
 void preflight_free(Preflight *preflight);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Preflight, preflight_free)
+void preflight_add(Preflight *preflight, FindingLevel level, const char *name, const char *text,
+                   const char *remedy);
 bool preflight_passes(const Preflight *preflight);
 
 /* Connects to both sides, loads the catalog and resolves `lines` (MappingLine *) into

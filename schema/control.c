@@ -408,6 +408,21 @@ bool control_object_add(Control *control, const char *side, const char *kind, co
                        4, values, NULL, error);
 }
 
+bool control_object_find(Control *control, const char *side, const char *kind, const char *name,
+                         bool *found, GError **error)
+{
+    const char *values[] = {control->migration->name, side, kind, name};
+    g_autoptr(Answer) answer =
+        control->ops->execute(control->target,
+                              "select 1 from drover.object "
+                              "where migration = $1 and side = $2 and kind = $3 and name = $4",
+                              4, values, error);
+    if (answer != NULL) {
+        *found = answer->n_rows == 1;
+    }
+    return answer != NULL;
+}
+
 bool control_object_remove(Control *control, const char *side, const char *kind, const char *name,
                            GError **error)
 {

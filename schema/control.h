@@ -101,5 +101,8 @@ bool control_refetch_list(Control *control, guint limit, GArray **keys, GError *
 /* Records an object that drover is about to create (before it does), or has removed. */
 bool control_object_add(Control *control, const char *side, const char *kind, const char *name,
                         GError **error);
+/* Was it recorded? */
+bool control_object_find(Control *control, const char *side, const char *kind, const char *name,
+                         bool *found, GError **error);
 bool control_object_remove(Control *control, const char *side, const char *kind, const char *name,
                            GError **error);

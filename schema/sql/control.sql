@@ -139,8 +139,9 @@ create table if not exists drover.difference (
 -- Whatever drover created on either side, so that `drop` removes it and nothing else.
 create table if not exists drover.object (
     migration text not null references drover.migration on delete cascade,
-    side text not null,                -- source, target
-    kind text not null,                -- slot, publication, table, index, constraint, sequence, schema
+    side text not null,                -- source, target, bus
+    kind text not null,                -- slot, publication, table, index, constraint, sequence, schema;
+                                       -- of a bus its kind
     name text not null,
     created_at timestamptz not null default now(),
     primary key (migration, side, kind, name)
