@@ -25,6 +25,14 @@ PlanEstimate preflight_estimate(const Preflight *preflight)
                           .disk_bytes = preflight->bytes};
 }
 
+/* A statement or command a line. */
+static void print_remedy(const char *remedy, FILE *out)
+{
+    g_auto(GStrv) lines = g_strsplit(remedy != NULL ? remedy : "", "\n", -1);
+    for (guint i = 0; lines[i] != NULL; i++)
+        fprintf(out, "      -> %s\n", lines[i]);
+}
+
 void preflight_print_findings(const Preflight *preflight, FindingLevel least, FILE *out)
 {
     for (FindingLevel level = least; level <= FINDING_FAIL; level++) {
@@ -33,8 +41,7 @@ void preflight_print_findings(const Preflight *preflight, FindingLevel least, FI
             if (finding->level != level)
                 continue;
             fprintf(out, "%s  %s: %s\n", level_names[level], finding->name, finding->text);
-            if (finding->remedy != NULL)
-                fprintf(out, "      -> %s\n", finding->remedy);
+            print_remedy(finding->remedy, out);
         }
     }
 }
