@@ -1,21 +1,24 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that drover needs. usage: install-packages.sh build|run|test...
-#   build: compiler and libraries; run: throwaway servers for the quickstart; test: what tests/run.sh adds
+# Installs the Debian packages that drover needs. usage: install-packages.sh build|run|kafka|test...
+#   build: compiler and libraries; run: throwaway servers for the quickstart; kafka: a throwaway broker for it;
+#   test: what tests/run.sh adds
 # Does nothing where all of them are there already. Needs root, or sudo.
 set -euo pipefail
 build="gcc cmake ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev libglib2.0-dev libpq-dev
   libsqlite3-dev libyaml-dev libjansson-dev libxxhash-dev librdkafka-dev libc6-dev"
 run="postgresql postgresql-contrib"
-tests="clang clang-format libclang-rt-14-dev llvm-14 libcmocka-dev valgrind python3 python3-venv"
+kafka="openjdk-17-jre-headless maven"
+tests="clang clang-format libclang-rt-14-dev llvm-14 libcmocka-dev valgrind python3 python3-venv openssl $kafka"
 bench="pgcopydb"
 wanted=
 for set in "$@"; do
   case $set in
   build) wanted="$wanted $build" ;;
   run) wanted="$wanted $run" ;;
+  kafka) wanted="$wanted $kafka" ;;
   test) wanted="$wanted $tests" ;;
   bench) wanted="$wanted $bench" ;;
-  *) echo "usage: install-packages.sh build|run|test|bench..." >&2; exit 2 ;;
+  *) echo "usage: install-packages.sh build|run|kafka|test|bench..." >&2; exit 2 ;;
   esac
 done
 missing=

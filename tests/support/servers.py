@@ -1,8 +1,10 @@
 """Real PostgreSQL servers for the tests: started on free loopback ports, stopped by their pid.
 
-As a program: `servers.py -- COMMAND...` starts a source and a target, puts their URLs into
-DROVER_TEST_SOURCE and DROVER_TEST_TARGET, runs the command, and stops them again.
+As a program: `servers.py [--kafka] -- COMMAND...` starts a source and a target, puts their URLs into
+DROVER_TEST_SOURCE and DROVER_TEST_TARGET, runs the command, and stops them again. With --kafka it also
+starts a Kafka broker and puts its host:port into DROVER_TEST_KAFKA.
 """
+import contextlib
 import glob
 import os
 import pwd
@@ -155,16 +157,23 @@ class Postgres:
         return os.path.join(self.bin, name)
 
 
+def start_kafka():
+    from kafka import Kafka  # wants packages that nothing else here needs
+    return Kafka()
+
+
 def main():
-    command = sys.argv[sys.argv.index("--") + 1:]
-    source, target = Postgres("source"), Postgres("target")
-    try:
-        environment = dict(os.environ, DROVER_TEST_SOURCE=source.url(),
-                           DROVER_TEST_TARGET=target.url())
+    options, command = sys.argv[1:sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1:]
+    environment = dict(os.environ)
+    with contextlib.ExitStack() as running:
+        def run(server):
+            running.callback(server.close)
+            return server
+        environment["DROVER_TEST_SOURCE"] = run(Postgres("source")).url()
+        environment["DROVER_TEST_TARGET"] = run(Postgres("target")).url()
+        if "--kafka" in options:
+            environment["DROVER_TEST_KAFKA"] = run(start_kafka()).bootstrap()
         return subprocess.run(command, env=environment).returncode
-    finally:
-        source.close()
-        target.close()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# A throwaway Apache Kafka node (KRaft, no ZooKeeper) with everything it writes in one folder. Maven fetches
+# its jars by name (kafka/pom.xml) into build/kafka. Needs install-packages.sh kafka.
+# usage: kafka.sh jars                            fetches the jars where they are missing
+#        kafka.sh single FOLDER PORT OTHER_PORT   writes FOLDER/server.properties of a broker on 127.0.0.1:PORT
+#                                                 that is its own controller on OTHER_PORT
+#        kafka.sh run FOLDER [CLUSTER_ID]         runs the node of FOLDER/server.properties until SIGTERM
+#        kafka.sh wait HOST:PORT [SECONDS]        until a broker answers there
+#        kafka.sh topics HOST:PORT [ARGUMENT...]  Kafka's own kafka-topics
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cache=$(cd "$here/../.." && pwd)/build/kafka
+
+fetch_jars() { # complete once it holds the pom that it was made from
+  mkdir -p "$cache"
+  (
+    flock 9
+    cmp -s "$here/kafka/pom.xml" "$cache/jars/pom.xml" && exit
+    rm -rf "$cache/jars"
+    mvn -B -q -Dstyle.color=never -f "$here/kafka/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
+      -DoutputDirectory="$cache/jars" >&2
+    cp "$here/kafka/pom.xml" "$cache/jars/pom.xml"
+  ) 9> "$cache/lock"
+}
+
+# Short-lived: the second compiler would cost more than it saves.
+jvm=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "-Dlog4j2.configurationFile=$here/kafka/log4j2.properties"
+  -cp "$cache/jars/*")
+
+single() { # FOLDER PORT CONTROLLER_PORT
+  mkdir -p "$1"
+  {
+    cat "$here/kafka/node.properties"
+    printf '%s\n' process.roles=broker,controller node.id=1 "log.dirs=$1/data" \
+      "controller.quorum.voters=1@127.0.0.1:$3" controller.listener.names=CONTROLLER \
+      "listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$3" \
+      listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT \
+      offsets.topic.replication.factor=1 transaction.state.log.replication.factor=1 \
+      share.coordinator.state.topic.replication.factor=1
+  } > "$1/server.properties"
+}
+
+run() { # FOLDER [CLUSTER_ID]
+  fetch_jars
+  if [ ! -f "$1/data/meta.properties" ]; then
+    local id=${2:-$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)}
+    "${jvm[@]}" kafka.tools.StorageTool format -t "$id" -c "$1/server.properties"
+  fi
+  exec "${jvm[@]}" -Xmx400m kafka.Kafka "$1/server.properties"
+}
+
+topics() { # HOST:PORT ARGUMENT...
+  "${jvm[@]}" org.apache.kafka.tools.TopicCommand --bootstrap-server "$@"
+}
+
+wait_for() { # HOST:PORT [SECONDS]
+  local until=$((SECONDS + ${2:-60}))
+  until (exec 3<> "/dev/tcp/${1%:*}/${1##*:}") 2> /dev/null && topics "$1" --list > /dev/null 2>&1; do
+    [ $SECONDS -lt $until ] || { echo "no Kafka broker answers on $1" >&2; exit 1; }
+    read -rt 0.2 <> <(:) || true
+  done
+}
+
+case ${1:-} in
+jars) fetch_jars ;;
+single) single "$2" "$3" "$4" ;;
+run) run "${@:2}" ;;
+wait) wait_for "${@:2}" ;;
+topics) topics "${@:2}" ;;
+*) sed -n '2,10s/^# //p' "$0"; exit 2 ;;
+esac
