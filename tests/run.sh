@@ -15,11 +15,12 @@ step() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
 step "packages"
 deploy/install-packages.sh build run test
 python3 -m venv build/venv
-build/venv/bin/pip -q install --disable-pip-version-check pytest 'psycopg[binary]'
+build/venv/bin/pip -q install --disable-pip-version-check pytest 'psycopg[binary]' \
+  confluent-kafka grpcio-tools protobuf xxhash
 export PATH="$PWD/build/venv/bin:$PATH"
 # GLib's slice allocator hands memory from thread to thread in ways that TSan takes for races.
 export G_SLICE=always-malloc
-servers() { build/venv/bin/python tests/support/servers.py -- "$@"; }
+servers() { build/venv/bin/python tests/support/servers.py --kafka -- "$@"; }
 build() { step "build $1"; cmake --preset "$1" >/dev/null; cmake --build "build/$1" -j "$jobs" -- --quiet; }
 check() { # PRESET REGEX-OF-LABELS [ctest options]
   local preset=$1 labels=$2; shift 2
@@ -45,7 +46,7 @@ for program in build/release/tests/test_*; do
   DROVER_SHORT=1 valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite "$program" >/dev/null 2>"build/$name.valgrind" ||
     { cat "build/$name.valgrind"; echo "valgrind: $name" >&2; exit 1; }
 done
-check asan e2e
+check asan 'support|e2e'
 check tsan e2e-threads
 check release e2e-memory
 step "all passed"
