@@ -2,23 +2,25 @@
 # Watch a live PostgreSQL database move: installs what is needed, builds drover, starts two throwaway
 # servers with a shop under load, moves the shop while it is being written to, verifies it under load,
 # stops the load, proves both sides equal with an independent reader, and cleans up.
-# usage: deploy/quickstart.sh [--orders N] [--keep]     on Debian 12, as root or with sudo
+# usage: deploy/quickstart.sh [--orders N] [--bus local|kafka] [--keep]     on Debian 12, as root or with sudo
+#   --bus kafka: the changes go through a topic of a throwaway Kafka broker, which Maven fetches by name
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
-orders=200000 keep=
+orders=200000 bus=local keep=
 while [ $# -gt 0 ]; do
   case $1 in
   --orders) orders=$2; shift ;;
+  --bus) bus=${2:-}; [[ $bus =~ ^(local|kafka)$ ]] || { echo "--bus $bus: local or kafka" >&2; exit 2; }; shift ;;
   --keep) keep=1 ;;
   --source) [ "${2:-}" = postgresql ] || { echo "--source ${2:-}: only postgresql works today" >&2; exit 2; }; shift ;;
-  *) sed -n '2,5s/^# //p' "$0"; exit 2 ;;
+  *) sed -n '2,6s/^# //p' "$0"; exit 2 ;;
   esac
   shift
 done
 step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 
 step "Packages and build"
-"$here/deploy/install-packages.sh" build run
+"$here/deploy/install-packages.sh" build run $([ $bus = local ] || echo kafka)
 cmake -S "$here" --preset release >/dev/null
 cmake --build "$here/build/release" --target drover
 drover=$here/build/release/drover
@@ -30,11 +32,12 @@ if [ "$(id -u)" = 0 ]; then
   chown postgres "$work"; chmod 755 "$work"
   as=(setpriv --reuid=postgres --regid=postgres --clear-groups)
 fi
-load= run=
+load= run= broker=
 cleanup() {
   status=$?
   [ -z "$load" ] || kill "$load" 2>/dev/null || true
   [ -z "$run" ] || kill "$run" 2>/dev/null || true
+  [ -z "$broker" ] || kill "$broker" 2>/dev/null || true
   wait 2>/dev/null || true
   for side in source target; do
     [ ! -f "$work/$side/postmaster.pid" ] || (cd / && "${as[@]}" "$bin/pg_ctl" -D "$work/$side" -m fast -w stop >/dev/null) || true
@@ -55,6 +58,15 @@ free_port() { # a loopback port that nobody answers on
   echo "$port"
 }
 
+kafka=$here/deploy/quickstart/kafka.sh
+start_broker() { # PORT
+  "$kafka" jars
+  "$kafka" single "$work/kafka" "$1" "$(free_port)"
+  "$kafka" run "$work/kafka" > "$work/kafka.log" 2>&1 &
+  broker=$!
+  "$kafka" wait "127.0.0.1:$1"
+}
+
 step "Two throwaway servers, and a shop with $orders orders on the first"
 source_port=$(free_port); start_server source "$source_port"
 target_port=$(free_port); start_server target "$target_port"
@@ -68,6 +80,12 @@ done
 load=$!
 echo "four sessions now place, pay, cancel and ship orders, 300 transactions a second"
 
+if [ $bus = kafka ]; then
+  step "A throwaway Kafka broker"
+  kafka_port=$(free_port); start_broker "$kafka_port"
+  echo "it answers on 127.0.0.1:$kafka_port"
+fi
+
 step "The migration file, and what drover plan says"
 cat > "$work/shop.yaml" <<X
 migration: shop
@@ -75,6 +93,10 @@ source:
   url: $from
 target:
   url: $to
+X
+[ $bus = local ] || cat >> "$work/shop.yaml" <<X
+bus:
+  kafka: {bootstrap_servers: "127.0.0.1:$kafka_port", topic: drover.shop.changes, replication_factor: 1}
 X
 cat "$work/shop.yaml"
 "$drover" plan "$work/shop.yaml"
@@ -106,5 +128,6 @@ echo "equal"
 
 step "drover status, stop, drop"
 "$drover" status "$work/shop.yaml"
+[ $bus = local ] || "$kafka" topics "127.0.0.1:$kafka_port" --describe --topic drover.shop.changes
 kill "$run"; wait "$run"; run=
 "$drover" drop "$work/shop.yaml" --yes shop
