@@ -90,6 +90,19 @@ bool bus_owner_prepare(const BusOps *ops, const BusOptions *options, const char 
     return ops->remove(options, error) && create(ops, options, uuid, error);
 }
 
+static bool check_uuid(const BusOptions *options, const BusInfo *info, const char *stored_uuid,
+                       GError **error)
+{
+    g_autofree char *found = uuid_text(info->uuid);
+    if (g_strcmp0(found, stored_uuid) == 0)
+        return true;
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
+                "bus %s has UUID %s, and this migration's bus is %s: it was replaced; put the "
+                "right one back, or `drover drop` the migration and begin anew",
+                bus_options_name(options), found, stored_uuid != NULL ? stored_uuid : "unknown");
+    return false;
+}
+
 bool bus_owner_check(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
                      GError **error)
 {
@@ -99,14 +112,7 @@ bool bus_owner_check(const BusOps *ops, const BusOptions *options, const char *s
         g_prefix_error(error, "the bus of this migration: ");
         return false;
     }
-    g_autofree char *found = uuid_text(info.uuid);
-    if (g_strcmp0(found, stored_uuid) == 0)
-        return true;
-    g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
-                "bus %s has UUID %s, and this migration's bus is %s: it was replaced; put the "
-                "right one back, or `drover drop` the migration and begin anew",
-                bus_options_name(options), found, stored_uuid != NULL ? stored_uuid : "unknown");
-    return false;
+    return check_uuid(options, &info, stored_uuid, error);
 }
 
 bool bus_owner_remove(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
@@ -150,18 +156,13 @@ static gint64 last_source_time(const BusOps *ops, Bus *bus, const BusInfo *info)
 }
 
 bool bus_owner_look(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
-                    guint64 *bytes, gint64 *source_time)
+                    guint64 *bytes, gint64 *source_time, GError **error)
 {
     BusInfo info;
-
-    Bus *bus = ops->open(options, BUS_READ, NULL);
+    Bus *bus = ops->open(options, BUS_READ, error);
     if (bus == NULL)
         return false;
-    bool found = ops->info(bus, &info, NULL);
-    if (found) {
-        g_autofree char *uuid = uuid_text(info.uuid);
-        found = g_strcmp0(uuid, stored_uuid) == 0;
-    }
+    bool found = ops->info(bus, &info, error) && check_uuid(options, &info, stored_uuid, error);
     if (found) {
         *bytes = info.bytes;
         *source_time = last_source_time(ops, bus, &info);

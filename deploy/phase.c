@@ -14,6 +14,7 @@ void run_init(Run *run, Context *context)
 {
     *run = (Run){.context = context, .board = copy_board_new(), .sample = {.retained_bytes = -1}};
     runtime_init(&run->roles);
+    context->migration->bus.stop = &run->roles.stop;
     pthread_mutex_init(&run->lock, NULL);
 }
 

@@ -117,6 +117,17 @@ static bool read_source(const Context *context, SourceStatus *source)
     return known;
 }
 
+/* Nor is a bus that cannot be read from here. */
+static bool read_bus(const Context *context, const Stored *stored, guint64 *bytes, gint64 *time)
+{
+    g_autoptr(GError) problem = NULL;
+    if (bus_owner_look(context->bus, &context->migration->bus, stored->bus_uuid, bytes, time,
+                       &problem))
+        return true;
+    g_warning("the bus's part is missing: %s", problem->message);
+    return false;
+}
+
 static void add_source(const Context *context, const Progress *progress, gint64 bus_time,
                        Status *status)
 {
@@ -168,8 +179,7 @@ Status *status_read(Context *context, GError **error)
         !control_progress_get(control, "apply", &progress, error))
         return NULL;
     status->apply_position = position_text(progress.position);
-    if (stored->bus_uuid != NULL && bus_owner_look(context->bus, &context->migration->bus,
-                                                   stored->bus_uuid, &bus_bytes, &bus_time))
+    if (stored->bus_uuid != NULL && read_bus(context, stored, &bus_bytes, &bus_time))
         status->bus_bytes = (gint64)bus_bytes;
     if (stored->slot != NULL)
         add_source(context, &progress, bus_time, status);

@@ -29,6 +29,7 @@ typedef struct BusOptions {
     char *bootstrap_servers;
     guint replication_factor; /* of a topic that is created */
     char **properties; /* of librdkafka: name, value, name, value, NULL; secrets among them */
+    const gint *stop;  /* not NULL: once it is not 0 (atomic), waits for a broker give up (RETRY) */
 } BusOptions;
 
 void bus_options_clear(BusOptions *options);

@@ -76,7 +76,8 @@ static Bus *bus_new(const BusOptions *options)
     bus->options = (BusOptions){.topic = g_strdup(options->topic),
                                 .bootstrap_servers = g_strdup(options->bootstrap_servers),
                                 .replication_factor = options->replication_factor,
-                                .properties = g_strdupv(options->properties)};
+                                .properties = g_strdupv(options->properties),
+                                .stop = options->stop};
     bus->marks = g_array_new(FALSE, FALSE, sizeof(Mark));
     bus->joined = g_byte_array_new();
     bus->next = 1;
@@ -130,7 +131,7 @@ static bool await_name(Bus *bus, GError **error)
 {
     KafkaMessage first, last;
     bool empty = true;
-    gint64 deadline = g_get_monotonic_time() + KAFKA_PATIENCE_MS * G_TIME_SPAN_MILLISECOND;
+    gint64 deadline = kafka_deadline();
     while (empty && g_get_monotonic_time() < deadline)
         if (!kafka_reader_ends(bus->reader, &first, &last, &empty, error))
             return false;

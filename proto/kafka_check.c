@@ -273,13 +273,11 @@ static bool check_writing(Check *check, GError **error)
 
 static bool ask_cluster(Check *check, bool *there, GError **error)
 {
-    const struct rd_kafka_metadata *metadata = NULL;
     if (!kafka_topic_find(check->admin, false, there, error))
         return false;
-    rd_kafka_resp_err_t code =
-        rd_kafka_metadata(check->admin->rk, 0, check->admin->topic, &metadata, KAFKA_PATIENCE_MS);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return kafka_client_fail(check->admin, code, "find it", NULL, error);
+    const struct rd_kafka_metadata *metadata = kafka_metadata(check->admin, error);
+    if (metadata == NULL)
+        return false;
     check->brokers = (guint)metadata->broker_cnt;
     if (metadata->topic_cnt == 1 && metadata->topics[0].partition_cnt > 0) {
         check->partitions = (guint)metadata->topics[0].partition_cnt;

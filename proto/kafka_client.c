@@ -118,6 +118,17 @@ void kafka_client_poll(KafkaClient *client)
     rd_kafka_poll(client->rk, 0);
 }
 
+gint64 kafka_deadline(void)
+{
+    return g_get_monotonic_time() + KAFKA_PATIENCE_MS * G_TIME_SPAN_MILLISECOND;
+}
+
+bool kafka_client_may_wait(const KafkaClient *client, gint64 deadline)
+{
+    bool stopping = client->stop != NULL && g_atomic_int_get(client->stop) != 0;
+    return !stopping && g_get_monotonic_time() < deadline;
+}
+
 void kafka_client_well(KafkaClient *client)
 {
     if (client->trouble == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -175,6 +186,7 @@ KafkaClient *kafka_client_new(const BusOptions *options, rd_kafka_type_t type,
     g_autoptr(KafkaClient) client = g_new0(KafkaClient, 1);
     client->name = g_strdup(options->topic);
     client->servers = g_strdup(options->bootstrap_servers);
+    client->stop = options->stop;
     client->delivered = delivered;
     client->user = user;
     rd_kafka_conf_t *conf = rd_kafka_conf_new();

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #define KAFKA_PATIENCE_MS 15000 /* for the answer of a broker */
+#define KAFKA_SLICE_MS 250      /* between looks whether the process is to stop */
 
 typedef void (*KafkaDelivered)(void *user, const rd_kafka_message_t *message);
 
@@ -23,6 +24,7 @@ typedef struct KafkaClient {
     char *name;              /* of the topic */
     char *servers;           /* as in the migration file */
     bool scram;              /* the user chose a SCRAM mechanism */
+    const gint *stop;        /* BusOptions.stop */
 
     /* What the brokers were last unable to do; only the thread that polls writes it. */
     rd_kafka_resp_err_t trouble;
@@ -42,6 +44,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KafkaClient, kafka_client_free)
 
 /* Serves callbacks; call it from time to time while the handle is in use. */
 void kafka_client_poll(KafkaClient *client);
+/* When waiting for a broker's answer ends. */
+gint64 kafka_deadline(void);
+/* A slice of that time has passed without an answer: is it worth waiting on? */
+bool kafka_client_may_wait(const KafkaClient *client, gint64 deadline);
 /* The brokers have answered: what trouble there was is over. */
 void kafka_client_well(KafkaClient *client);
 

@@ -180,13 +180,14 @@ KafkaResult kafka_reader_next(KafkaReader *reader, int timeout_ms, KafkaMessage 
 
 /* ---- looking for messages ---- */
 
-/* The first message at or after offset; *end where there is none. */
-static bool peek(KafkaReader *reader, gint64 offset, KafkaMessage *message, bool *end,
-                 GError **error)
+/* A message or the end, one of which must come. */
+static bool await(KafkaReader *reader, KafkaMessage *message, bool *end, GError **error)
 {
-    if (!kafka_reader_start(reader, offset, error))
-        return false;
-    KafkaResult result = kafka_reader_next(reader, KAFKA_PATIENCE_MS, message, error);
+    gint64 deadline = kafka_deadline();
+    KafkaResult result;
+    do
+        result = kafka_reader_next(reader, KAFKA_SLICE_MS, message, error);
+    while (result == KAFKA_TIMEOUT && kafka_client_may_wait(reader->client, deadline));
     *end = result == KAFKA_END;
     if (result == KAFKA_TIMEOUT)
         return kafka_client_fail(reader->client, RD_KAFKA_RESP_ERR__TIMED_OUT, READ_IT, NULL,
@@ -194,26 +195,25 @@ static bool peek(KafkaReader *reader, gint64 offset, KafkaMessage *message, bool
     return result != KAFKA_FAILED;
 }
 
-/* The last message from offset on; *end where there is none. */
-static bool peek_last(KafkaReader *reader, gint64 offset, KafkaMessage *last, bool *end,
+/* The first message at or after offset; *end where there is none. */
+static bool peek(KafkaReader *reader, gint64 offset, KafkaMessage *message, bool *end,
+                 GError **error)
+{
+    return kafka_reader_start(reader, offset, error) && await(reader, message, end, error);
+}
+
+/* The last message from offset on; *empty where there is none. */
+static bool peek_last(KafkaReader *reader, gint64 offset, KafkaMessage *last, bool *empty,
                       GError **error)
 {
-    KafkaMessage message;
-    if (!peek(reader, offset, last, end, error))
+    if (!peek(reader, offset, last, empty, error))
         return false;
-    while (!*end && !reader->at_end) {
-        switch (kafka_reader_next(reader, KAFKA_PATIENCE_MS, &message, error)) {
-        case KAFKA_MESSAGE:
-            *last = message;
-            break;
-        case KAFKA_END:
-            return true;
-        case KAFKA_TIMEOUT:
-            return kafka_client_fail(reader->client, RD_KAFKA_RESP_ERR__TIMED_OUT, READ_IT, NULL,
-                                     error);
-        case KAFKA_FAILED:
+    for (bool end = *empty; !end && !reader->at_end;) {
+        KafkaMessage message;
+        if (!await(reader, &message, &end, error))
             return false;
-        }
+        if (!end)
+            *last = message;
     }
     return true;
 }

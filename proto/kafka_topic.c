@@ -16,18 +16,38 @@ KafkaClient *kafka_admin_new(const BusOptions *options, GError **error)
 
 /* ---- finding ---- */
 
-static bool ask_metadata(KafkaClient *client, bool *there, GError **error)
+/* A broker that has just started, or lost its leader, answers so for a while. */
+static bool is_passing(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT ||
+           code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+}
+
+const struct rd_kafka_metadata *kafka_metadata(KafkaClient *client, GError **error)
 {
     const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_resp_err_t code =
-        rd_kafka_metadata(client->rk, 0, client->topic, &metadata, KAFKA_PATIENCE_MS);
+    gint64 deadline = kafka_deadline();
+    rd_kafka_resp_err_t code;
+    do
+        code = rd_kafka_metadata(client->rk, 0, client->topic, &metadata, KAFKA_SLICE_MS);
+    while (code != RD_KAFKA_RESP_ERR_NO_ERROR && kafka_client_may_wait(client, deadline));
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        code = metadata->topic_cnt == 1 ? metadata->topics[0].err
-                                        : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
         kafka_client_well(client);
+        return metadata;
     }
-    if (metadata != NULL)
-        rd_kafka_metadata_destroy(metadata);
+    kafka_client_fail(client, code, "find it", NULL, error);
+    return NULL;
+}
+
+static bool ask_whether_there(KafkaClient *client, bool *there, GError **error)
+{
+    const struct rd_kafka_metadata *metadata = kafka_metadata(client, error);
+    if (metadata == NULL)
+        return false;
+    rd_kafka_resp_err_t code = metadata->topic_cnt == 1 ? metadata->topics[0].err
+                                                        : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    rd_kafka_metadata_destroy(metadata);
     *there = code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
     if (*there || code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
         return true;
@@ -38,7 +58,7 @@ bool kafka_topic_find(KafkaClient *client, bool patient, bool *there, GError **e
 {
     gint64 deadline = g_get_monotonic_time() + (patient ? UNKNOWN_PATIENCE : 0);
     for (;;) {
-        if (!ask_metadata(client, there, error))
+        if (!ask_whether_there(client, there, error))
             return false;
         if (*there || g_get_monotonic_time() >= deadline)
             return true;
@@ -48,8 +68,12 @@ bool kafka_topic_find(KafkaClient *client, bool patient, bool *there, GError **e
 
 bool kafka_topic_offsets(KafkaClient *client, gint64 *low, gint64 *high, GError **error)
 {
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(client->rk, client->name, PARTITION,
-                                                                low, high, KAFKA_PATIENCE_MS);
+    gint64 deadline = kafka_deadline();
+    rd_kafka_resp_err_t code;
+    do
+        code = rd_kafka_query_watermark_offsets(client->rk, client->name, PARTITION, low, high,
+                                                KAFKA_SLICE_MS);
+    while (is_passing(code) && kafka_client_may_wait(client, deadline));
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
            kafka_client_fail(client, code, "ask for its offsets", NULL, error);
 }
@@ -60,7 +84,11 @@ bool kafka_topic_offsets(KafkaClient *client, gint64 *low, gint64 *high, GError 
 static rd_kafka_event_t *await(KafkaClient *client, rd_kafka_queue_t *queue, const char *doing,
                                GError **error)
 {
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, KAFKA_PATIENCE_MS * 2);
+    gint64 deadline = kafka_deadline();
+    rd_kafka_event_t *event;
+    do
+        event = rd_kafka_queue_poll(queue, KAFKA_SLICE_MS);
+    while (event == NULL && kafka_client_may_wait(client, deadline));
     rd_kafka_resp_err_t code =
         event != NULL ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)

@@ -9,6 +9,9 @@
 /* A client for these functions alone. */
 KafkaClient *kafka_admin_new(const BusOptions *options, GError **error);
 
+/* Of the brokers and the topic; free it with rd_kafka_metadata_destroy. NULL with *error. */
+const struct rd_kafka_metadata *kafka_metadata(KafkaClient *client, GError **error);
+
 /* Is there such a topic? patient: a cluster that has just started, or made the topic, may not know
  * it at once: "no" is asked for again for a while. */
 bool kafka_topic_find(KafkaClient *client, bool patient, bool *there, GError **error);

@@ -18,7 +18,6 @@ struct KafkaWriter {
 };
 
 static const char APPEND[] = "append to it";
-static const char FLUSH[] = "flush its records";
 
 static const char *const SETTINGS[] = {"enable.idempotence",
                                        "true",
@@ -43,15 +42,14 @@ static void note_offset(void *user, const rd_kafka_message_t *message)
 
 static bool start(KafkaWriter *writer, GError **error)
 {
-    static const char doing[] = "become its writer";
     gint64 deadline = g_get_monotonic_time() + PATIENCE;
     for (;;) {
-        rd_kafka_error_t *problem =
-            rd_kafka_init_transactions(writer->client->rk, KAFKA_PATIENCE_MS);
+        rd_kafka_error_t *problem = rd_kafka_init_transactions(writer->client->rk, KAFKA_SLICE_MS);
         if (problem == NULL)
             return true;
-        if (!rd_kafka_error_is_retriable(problem) || g_get_monotonic_time() >= deadline)
-            return kafka_client_fail_with(writer->client, problem, doing, error);
+        if (!rd_kafka_error_is_retriable(problem) ||
+            !kafka_client_may_wait(writer->client, deadline))
+            return kafka_client_fail_with(writer->client, problem, "become its writer", error);
         rd_kafka_error_destroy(problem);
     }
 }
@@ -138,7 +136,8 @@ static bool send_piece(KafkaWriter *writer, const KafkaPiece *piece, const guint
         rd_kafka_resp_err_t code = produce(writer, header, header_size, data, size);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
             return true;
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || g_get_monotonic_time() >= deadline)
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL ||
+            !kafka_client_may_wait(writer->client, deadline))
             return kafka_client_fail(writer->client, code, APPEND, NULL, error);
         rd_kafka_poll(writer->client->rk, POLL_MS);
     }
@@ -159,13 +158,26 @@ bool kafka_writer_append(KafkaWriter *writer, const KafkaPiece *head, const guin
     return true;
 }
 
+/* In slices: librdkafka goes on with a commit whose wait was cut short. NULL: it is done. */
+static rd_kafka_error_t *commit_patiently(KafkaWriter *writer)
+{
+    gint64 deadline = g_get_monotonic_time() + PATIENCE;
+    for (;;) {
+        rd_kafka_error_t *problem = rd_kafka_commit_transaction(writer->client->rk, KAFKA_SLICE_MS);
+        if (problem == NULL || !rd_kafka_error_is_retriable(problem) ||
+            !kafka_client_may_wait(writer->client, deadline))
+            return problem;
+        rd_kafka_error_destroy(problem);
+    }
+}
+
 bool kafka_writer_commit(KafkaWriter *writer, GError **error)
 {
     if (!writer->open)
         return true;
-    rd_kafka_error_t *problem = rd_kafka_commit_transaction(writer->client->rk, -1);
+    rd_kafka_error_t *problem = commit_patiently(writer);
     if (problem != NULL)
-        return kafka_client_fail_with(writer->client, problem, FLUSH, error);
+        return kafka_client_fail_with(writer->client, problem, "flush its records", error);
     writer->open = false;
     kafka_client_well(writer->client);
     if (!writer->went_back)
