@@ -178,7 +178,6 @@ static void say_what_was_dropped(CommandLine *line, const Context *context, bool
 static void drop(CommandLine *line, Context *context, const char *yes, bool take_over,
                  GError **error)
 {
-    Leases leases;
     Dropped dropped = {0};
     Source *source = NULL;
     g_autofree char *label = context_label(context, "drop");
@@ -188,7 +187,7 @@ static void drop(CommandLine *line, Context *context, const char *yes, bool take
     g_autoptr(Stored) stored = stored_find(&context->control, error);
     if (stored == NULL || !stored_fill(stored, context->migration, error) ||
         !confirm(line, context->migration->name, yes, error) ||
-        !context_take_roles(context, take_over, &leases, error))
+        !context_take_alone(context, take_over, error))
         return;
     if (stored->slot != NULL) {
         source = context->source->connect(context->migration->source, label, error);

@@ -1,3 +1,4 @@
+/* `run`, and its parts for many machines: `capture`, `copy`, `apply`. */
 #include "deploy/command.h"
 #include "deploy/signals.h"
 #include "deploy/start.h"
@@ -38,8 +39,24 @@ static void say_what_is_held(CommandLine *line, const Context *context)
     else
         fprintf(line->out,
                 "stopped. On the source, slot %s still keeps %s of log.\n"
-                "`drover run %s` goes on; `drover drop %s` releases it.\n",
-                context->migration->slot, size, line->file, line->file);
+                "`drover %s %s` goes on; `drover drop %s` releases it.\n",
+                context->migration->slot, size, line->name, line->file, line->file);
+}
+
+static void say_what_became_of_it(CommandLine *line, const Context *context, bool stopped)
+{
+    const char *name = context->migration->name;
+
+    if (!stopped && line->json)
+        command_print_json(line, json_pack("{s:s, s:s}", "done", line->name, "migration", name));
+    else if (!stopped)
+        fprintf(line->out, "%s: the copy is done; `drover apply` has the next phase\n", name);
+    else if (context->migration->slot != NULL)
+        say_what_is_held(line, context);
+    else if (line->json)
+        command_print_json(line, json_pack("{s:s, s:n}", "stopped", name, "slot"));
+    else
+        fprintf(line->out, "stopped. Migration %s had not begun.\n", name);
 }
 
 static bool run(CommandLine *line, Run *state, bool take_over, Runtime *process, GError **error)
@@ -58,26 +75,21 @@ static bool run(CommandLine *line, Run *state, bool take_over, Runtime *process,
         return false;
     if (!stopped && !supervisor_run(&settings, error))
         return false;
-    if (state->context->migration->slot != NULL)
-        say_what_is_held(line, state->context);
+    say_what_became_of_it(line, state->context, runtime_stopping(process));
     return true;
 }
 
-int cmd_run(CommandLine *line, GError **error)
+static int run_roles(CommandLine *line, guint roles, const char *details, GError **error)
 {
     gboolean take_over = FALSE;
-    const GOptionEntry entries[] = {{"take-over", 0, 0, G_OPTION_ARG_NONE, &take_over,
-                                     "end the sessions of another run that holds this migration",
-                                     NULL},
-                                    {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
+    const GOptionEntry entries[] = {
+        {"take-over", 0, 0, G_OPTION_ARG_NONE, &take_over,
+         "end the sessions of other processes that do this for the migration", NULL},
+        {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
     Runtime process;
     Run state;
 
-    CommandParsed parsed = command_parse(
-        line,
-        "Moves the database: schema, copy, stream. Runs until it is stopped; starting it again "
-        "goes on where it was.",
-        entries, error);
+    CommandParsed parsed = command_parse(line, details, entries, error);
     if (parsed != COMMAND_GO)
         return 0;
     g_autoptr(Context) context = context_new(line->file, error);
@@ -85,9 +97,41 @@ int cmd_run(CommandLine *line, GError **error)
         return 0;
     runtime_init(&process);
     signals_watch(&process);
-    run_init(&state, context);
+    run_init(&state, context, roles);
     run(line, &state, take_over, &process, error);
     run_clear(&state);
     signals_forget();
     return 0;
+}
+
+int cmd_run(CommandLine *line, GError **error)
+{
+    return run_roles(line, ROLE_ALL,
+                     "Moves the database: schema, copy, stream. Runs until it is stopped; starting "
+                     "it again goes on where it was.",
+                     error);
+}
+
+int cmd_capture(CommandLine *line, GError **error)
+{
+    return run_roles(line, ROLE_CAPTURE,
+                     "The part of `run` that reads the source's log into the bus; it also starts "
+                     "the migration. Runs until it is stopped.",
+                     error);
+}
+
+int cmd_copy(CommandLine *line, GError **error)
+{
+    return run_roles(line, ROLE_COPY,
+                     "The part of `run` that copies the rows that are there. As many of these as "
+                     "you like share the work, on any machines. Ends when the copy is done.",
+                     error);
+}
+
+int cmd_apply(CommandLine *line, GError **error)
+{
+    return run_roles(line, ROLE_APPLY,
+                     "The part of `run` that writes what is on the bus to the target, and builds "
+                     "the indexes. Waits for the copy. Runs until it is stopped.",
+                     error);
 }

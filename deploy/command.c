@@ -10,6 +10,10 @@
 static const Command commands[] = {
     {"plan", "check both sides and show what would be done; changes nothing", cmd_plan},
     {"run", "move the database: schema, copy, stream; goes on where it was", cmd_run},
+    {"capture", "the part of run that reads the source's log, for a machine of its own",
+     cmd_capture},
+    {"copy", "the part of run that copies rows; many may share the work", cmd_copy},
+    {"apply", "the part of run that writes to the target", cmd_apply},
     {"status", "phase, progress, lag and accounts", cmd_status},
     {"verify", "compare the two sides row by row", cmd_verify},
     {"pause", "pause copy and apply; capture goes on", cmd_pause},
@@ -18,9 +22,9 @@ static const Command commands[] = {
 };
 
 /* Named in the design, not built so far. */
-static const char *const missing_commands[] = {
-    "capture",  "copy", "apply",  "check",   "throttle", "resync", "cutover",
-    "rollback", "job",  "import", "archive", "serve",    "reject"};
+static const char *const missing_commands[] = {"check",    "throttle", "resync", "cutover",
+                                               "rollback", "job",      "import", "archive",
+                                               "serve",    "reject"};
 
 static void print_commands(FILE *out)
 {

@@ -53,6 +53,9 @@ void command_print_json(CommandLine *line, json_t *object);
 
 int cmd_plan(CommandLine *line, GError **error);
 int cmd_run(CommandLine *line, GError **error);
+int cmd_capture(CommandLine *line, GError **error);
+int cmd_copy(CommandLine *line, GError **error);
+int cmd_apply(CommandLine *line, GError **error);
 int cmd_status(CommandLine *line, GError **error);
 int cmd_verify(CommandLine *line, GError **error);
 int cmd_pause(CommandLine *line, GError **error);

@@ -35,12 +35,19 @@ Context *context_new(const char *file, GError **error)
     return g_steal_pointer(&context);
 }
 
+void context_disconnect(Context *context)
+{
+    if (context->session != NULL)
+        context->target->close(context->session);
+    context->session = NULL;
+    context->control.target = NULL;
+}
+
 void context_free(Context *context)
 {
     if (context == NULL)
         return;
-    if (context->session != NULL)
-        context->target->close(context->session);
+    context_disconnect(context);
     g_clear_pointer(&context->migration, migration_free);
     g_clear_pointer(&context->config, config_free);
     g_free(context);
@@ -55,18 +62,59 @@ bool context_connect(Context *context, const char *role, GError **error)
 {
     g_autofree char *label = context_label(context, role);
 
-    if (context->session != NULL)
-        context->target->close(context->session);
+    context_disconnect(context);
     context->session = context->target->connect(context->migration->target, label, error);
     context->control = (Control){context->target, context->session, context->migration};
     return context->session != NULL;
 }
 
-bool context_take_roles(Context *context, bool take_over, Leases *leases, GError **error)
+const char *role_name(Role role)
+{
+    return role == ROLE_CAPTURE ? "capture" : role == ROLE_COPY ? "copy" : "apply";
+}
+
+bool context_take_roles(Context *context, guint roles, bool take_over, Leases *leases,
+                        GError **error)
 {
     Control *control = &context->control;
 
-    return control_take_role(control, "capture", take_over, &leases->capture, error) &&
-           control_take_role(control, "copy", take_over, &leases->copy, error) &&
+    if ((roles & ROLE_CAPTURE) != 0 &&
+        !control_take_role(control, "capture", take_over, &leases->capture, error))
+        return false;
+    if ((roles & ROLE_COPY) != 0 &&
+        !control_join_role(control, "copy", take_over, &leases->copy, error))
+        return false;
+    return (roles & ROLE_APPLY) == 0 ||
            control_take_role(control, "apply", take_over, &leases->apply, error);
+}
+
+bool context_take_alone(Context *context, bool take_over, GError **error)
+{
+    static const char *const names[] = {"capture", "copy", "apply"};
+    guint64 epoch;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        if (!control_take_role(&context->control, names[i], take_over, &epoch, error))
+            return false;
+    return true;
+}
+
+bool context_role_holders(Context *context, Role role, char **names, GError **error)
+{
+    const char *const roles[] = {role_name(role), NULL};
+    g_autoptr(Answer) answer =
+        context->target->role_holders(context->session, context->migration, roles, error);
+
+    *names = NULL;
+    if (answer == NULL)
+        return false;
+    g_autoptr(GString) list = g_string_new(NULL);
+    for (guint i = 0; i < answer->n_rows; i++) {
+        const char *holder = answer_get(answer, i, 1);
+        g_string_append_printf(list, "%s%s", i > 0 ? ", " : "",
+                               holder != NULL ? holder : "a process that is starting");
+    }
+    if (list->len > 0)
+        *names = g_string_free(g_steal_pointer(&list), FALSE);
+    return true;
 }

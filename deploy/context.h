@@ -22,7 +22,13 @@ typedef struct Context {
     Control control;      /* borrows session */
 } Context;
 
-/* The epochs of the roles that `run` holds, all on the control session. */
+/* What a process does for a migration; several of them or-ed together. */
+typedef enum { ROLE_CAPTURE = 1, ROLE_COPY = 2, ROLE_APPLY = 4, ROLE_ALL = 7 } Role;
+
+/* Of one role: "capture", which is also its command. */
+const char *role_name(Role role);
+
+/* The epochs of the roles that a process has, all on the control session. */
 typedef struct Leases {
     guint64 capture, copy, apply;
 } Leases;
@@ -35,8 +41,18 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Context, context_free)
 /* Opens the control session on the target, closing an old one. */
 bool context_connect(Context *context, const char *role, GError **error);
 
+void context_disconnect(Context *context);
+
 /* "drover <migration> <role>": how a session is shown by its server (g_free). */
 char *context_label(const Context *context, const char *role);
 
-/* Takes capture, copy and apply. NO where another session has one of them. */
-bool context_take_roles(Context *context, bool take_over, Leases *leases, GError **error);
+/* Takes these roles, copy beside other processes that copy. NO where another session has one of
+ * them alone. */
+bool context_take_roles(Context *context, guint roles, bool take_over, Leases *leases,
+                        GError **error);
+/* Takes all of them alone: nobody works for the migration then. */
+bool context_take_alone(Context *context, bool take_over, GError **error);
+
+/* Who has this role now: "host1 pid 7, host2 pid 9"; *names NULL without an error where nobody has
+ * (g_free). */
+bool context_role_holders(Context *context, Role role, char **names, GError **error);

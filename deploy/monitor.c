@@ -15,14 +15,15 @@ struct Monitor {
     bool terminal, color;
     ProgressView view;
     Progress progress; /* apply's, as committed */
+    char *phase;       /* of the migration */
 
-    /* The copy before this control session, and its counters then. */
-    gint64 rows_before, bytes_before;
-    guint64 board_rows, board_bytes;
+    gint64 rows_done, bytes_done; /* in the ledger, whoever copied them */
+    gint64 rows_first;            /* at the start of the stage */
 
-    guint64 events; /* apply's, at the last look */
+    bool waiting;           /* the stage is the work of others */
+    CaptureStatus captured; /* at the last look */
+    guint64 events;         /* of what is shown, at the last look */
     gint64 last_show, last_log, stage_start;
-    guint64 stage_rows; /* the board's at the start of the stage */
     guint64 events_shown;
 };
 
@@ -37,6 +38,7 @@ Monitor *monitor_new(Run *run, bool terminal, bool color)
 
 void monitor_free(Monitor *monitor)
 {
+    g_free(monitor->phase);
     g_free(monitor);
 }
 
@@ -64,62 +66,102 @@ static const char STEPS_SQL[] =
     "select count(case when done then 1 end), count(*) from drover.ddl where migration = $1 and "
     "kind in ('index', 'constraint', 'foreign_key', 'sequence_owner', 'analyze')";
 
-bool monitor_start(Monitor *monitor, GError **error)
+static bool read_ledger(Monitor *monitor, GError **error)
 {
-    Control *control = &monitor->run->context->control;
-    gint64 totals[2], done[2];
+    gint64 done[2];
 
-    if (!ask_integers(control, TOTAL_SQL, 2, totals, error) ||
-        !ask_integers(control, DONE_SQL, 2, done, error))
+    if (!ask_integers(&monitor->run->context->control, DONE_SQL, 2, done, error))
         return false;
-    monitor->view.rows_total = totals[0];
-    monitor->view.bytes_total = totals[1];
-    monitor->rows_before = done[0];
-    monitor->bytes_before = done[1];
-    copy_board_counts(monitor->run->board, &monitor->board_rows, &monitor->board_bytes);
+    monitor->rows_done = done[0];
+    monitor->bytes_done = done[1];
     return true;
 }
 
-void monitor_begin(Monitor *monitor, const Stage *stage, gint64 now)
+static void set_phase(Monitor *monitor, const char *phase)
 {
-    guint64 bytes;
+    g_free(monitor->phase);
+    monitor->phase = g_strdup(phase);
+}
 
+bool monitor_start(Monitor *monitor, const char *phase, GError **error)
+{
+    gint64 totals[2];
+
+    if (!ask_integers(&monitor->run->context->control, TOTAL_SQL, 2, totals, error))
+        return false;
+    monitor->view.rows_total = totals[0];
+    monitor->view.bytes_total = totals[1];
+    set_phase(monitor, phase);
+    return read_ledger(monitor, error);
+}
+
+static void begin(Monitor *monitor, const Stage *stage, ProgressKind kind, gint64 now)
+{
     monitor_end(monitor);
-    log_event(G_LOG_LEVEL_MESSAGE, stage->title, "phase", stage->phase, NULL);
-    monitor->view.kind = stage->progress;
+    monitor->view.kind = kind;
     monitor->view.phase = stage->phase;
     monitor->view.rows_per_second = monitor->view.events_per_second = 0;
     monitor->events = monitor->events_shown = 0;
     monitor->last_show = monitor->last_log = monitor->stage_start = now;
-    copy_board_counts(monitor->run->board, &monitor->stage_rows, &bytes);
+    monitor->rows_first = monitor->rows_done;
 }
 
-bool monitor_read(Monitor *monitor, GError **error)
+void monitor_begin(Monitor *monitor, const Stage *stage, gint64 now)
 {
-    Control *control = &monitor->run->context->control;
-    g_autofree char *paused = NULL;
+    begin(monitor, stage, stage->progress, now);
+    monitor->waiting = false;
+    log_event(G_LOG_LEVEL_MESSAGE, stage->title, "phase", stage->phase, NULL);
+}
+
+void monitor_wait(Monitor *monitor, const Stage *stage, gint64 now)
+{
+    bool captures = (monitor->run->roles & ROLE_CAPTURE) != 0;
+    begin(monitor, stage, captures ? PROGRESS_STREAM : PROGRESS_NONE, now);
+    monitor->waiting = true;
+}
+
+bool monitor_is_in(const Monitor *monitor, const char *phase)
+{
+    return g_strcmp0(monitor->phase, phase) == 0;
+}
+
+static bool read_steps(Monitor *monitor, GError **error)
+{
     gint64 steps[2];
 
-    if (!control_get(control, "paused", &paused, error) ||
-        !control_progress_get(control, "apply", &monitor->progress, error))
-        return false;
-    monitor->view.paused = g_strcmp0(paused, "t") == 0;
-    pthread_mutex_lock(&monitor->run->lock);
-    monitor->run->trim_below = monitor->progress.bus_sequence;
-    pthread_mutex_unlock(&monitor->run->lock);
-    if (monitor->view.kind != PROGRESS_STEPS)
-        return true;
-    if (!ask_integers(control, STEPS_SQL, 2, steps, error))
+    if (!ask_integers(&monitor->run->context->control, STEPS_SQL, 2, steps, error))
         return false;
     monitor->view.steps = steps[0];
     monitor->view.steps_total = steps[1];
     return true;
 }
 
+bool monitor_read(Monitor *monitor, GError **error)
+{
+    Control *control = &monitor->run->context->control;
+    g_autofree char *paused = NULL, *phase = NULL;
+
+    if (!control_get(control, "paused", &paused, error) ||
+        !control_get(control, "phase", &phase, error) ||
+        !control_progress_get(control, "apply", &monitor->progress, error))
+        return false;
+    monitor->view.paused = g_strcmp0(paused, "t") == 0;
+    set_phase(monitor, phase);
+    pthread_mutex_lock(&monitor->run->lock);
+    monitor->run->trim_below = monitor->progress.bus_sequence;
+    pthread_mutex_unlock(&monitor->run->lock);
+    if (monitor->view.kind == PROGRESS_COPY)
+        return read_ledger(monitor, error);
+    return monitor->view.kind != PROGRESS_STEPS || read_steps(monitor, error);
+}
+
 /* What is committed decides: a restarted apply begins there. */
 void monitor_look_capture(Monitor *monitor, void *capture)
 {
     capture_allow_trim(capture, monitor->progress.bus_sequence);
+    capture_status(capture, &monitor->captured);
+    if (monitor->waiting)
+        monitor->events = monitor->captured.events;
 }
 
 void monitor_look_apply(Monitor *monitor, void *apply)
@@ -135,11 +177,11 @@ static void fill_copy(Monitor *monitor, gint64 now)
     guint64 rows, bytes;
     double seconds = (double)(now - monitor->stage_start) / G_USEC_PER_SEC;
 
-    copy_board_counts(monitor->run->board, &rows, &bytes);
-    view->rows = monitor->rows_before + (gint64)(rows - monitor->board_rows);
-    view->bytes = monitor->bytes_before + (gint64)(bytes - monitor->board_bytes);
+    copy_board_in_flight(monitor->run->board, &rows, &bytes);
+    view->rows = monitor->rows_done + (gint64)rows;
+    view->bytes = monitor->bytes_done + (gint64)bytes;
     if (seconds > 0)
-        view->rows_per_second = MAX((double)rows - (double)monitor->stage_rows, 0) / seconds;
+        view->rows_per_second = MAX((double)(view->rows - monitor->rows_first), 0) / seconds;
 }
 
 static void fill_stream(Monitor *monitor, gint64 now)
@@ -147,17 +189,18 @@ static void fill_stream(Monitor *monitor, gint64 now)
     ProgressView *view = &monitor->view;
     Sample sample = run_sample(monitor->run);
     gint64 since = now - monitor->last_show;
+    Position at = monitor->waiting ? monitor->captured.position : monitor->progress.position;
+    gint64 time = monitor->waiting ? monitor->captured.commit_time : monitor->progress.commit_time;
 
     bool known = sample.source_time != 0;
-    Position applied = monitor->progress.position;
+    view->role = monitor->waiting ? "capture" : "apply";
     view->lag_bytes = !known ? -1
-                      : position_compare(sample.head, applied) > 0
-                          ? (gint64)(sample.head.major - applied.major)
+                      : position_compare(sample.head, at) > 0
+                          ? (gint64)(sample.head.major - at.major)
                           : 0;
     view->lag_seconds = -1;
-    if (known && monitor->progress.commit_time != 0)
-        view->lag_seconds = MAX((double)(sample.source_time - monitor->progress.commit_time), 0) /
-                            (double)G_USEC_PER_SEC;
+    if (known && time != 0)
+        view->lag_seconds = MAX((double)(sample.source_time - time), 0) / (double)G_USEC_PER_SEC;
     view->retained_bytes = sample.retained_bytes;
     /* A role that was made anew counts from zero. */
     guint64 fresh = monitor->events >= monitor->events_shown

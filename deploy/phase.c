@@ -10,27 +10,50 @@
 #define WATCH_INTERVAL G_USEC_PER_SEC
 #define BUILD_WAIT (200 * 1000)
 
-void run_init(Run *run, Context *context)
+void run_init(Run *run, Context *context, guint roles)
 {
-    *run = (Run){.context = context, .board = copy_board_new(), .sample = {.retained_bytes = -1}};
-    runtime_init(&run->roles);
-    context->migration->bus.stop = &run->roles.stop;
+    *run = (Run){.context = context,
+                 .roles = roles,
+                 .board = copy_board_new(),
+                 .sample = {.retained_bytes = -1}};
+    runtime_init(&run->runtime);
+    context->migration->bus.stop = &run->runtime.stop;
     pthread_mutex_init(&run->lock, NULL);
 }
 
-static void release_snapshot(Run *run)
+static void close_holder(Run *run)
 {
     if (run->holder != NULL)
         run->context->source->close(run->holder);
     run->holder = NULL;
-    g_clear_pointer(&run->snapshot, g_free);
+    g_clear_pointer(&run->exported, g_free);
+}
+
+void run_release_snapshot(Run *run)
+{
+    g_autoptr(GError) problem = NULL;
+
+    if (run->exported != NULL && run->context->session != NULL &&
+        !control_snapshot_forget(&run->context->control, run->exported, &problem))
+        g_debug("the snapshot is released, and the target still has its name: %s",
+                problem->message);
+    close_holder(run);
 }
 
 void run_clear(Run *run)
 {
-    release_snapshot(run);
+    close_holder(run);
     copy_board_free(run->board);
+    g_free(run->snapshot);
     pthread_mutex_destroy(&run->lock);
+}
+
+bool run_forget_snapshot(Run *run, GError **error)
+{
+    if (run->snapshot == NULL || run->snapshot_forgotten || !copy_board_snapshot_lost(run->board))
+        return true;
+    run->snapshot_forgotten = control_snapshot_forget(&run->context->control, run->snapshot, error);
+    return run->snapshot_forgotten;
 }
 
 Sample run_sample(Run *run)
@@ -51,7 +74,7 @@ static void *capture_start(Run *run, guint worker, GError **error)
                                       .bus = run->context->bus,
                                       .epoch = run->leases.capture,
                                       .take_over = run->take_over,
-                                      .runtime = &run->roles,
+                                      .runtime = &run->runtime,
                                       .heartbeat_interval = HEARTBEAT_INTERVAL};
     Capture *capture = capture_new(&settings, error);
     pthread_mutex_lock(&run->lock);
@@ -109,7 +132,7 @@ static StepResult watch_step(void *role, GError **error)
     run->sample = (Sample){status.head, status.time, status.retained_bytes};
     pthread_mutex_unlock(&run->lock);
     g_free(status.identity);
-    run->roles.wait(&run->roles, WATCH_INTERVAL);
+    run->runtime.wait(&run->runtime, WATCH_INTERVAL);
     return STEP_IDLE;
 }
 
@@ -126,74 +149,96 @@ const RoleKind watch_kind = {.name = "watch",
                              .step = watch_step,
                              .free = watch_free};
 
-/* --- Schema: a role that works on drover.ddl with a session of its own ------------------------ */
+/* --- Builders: roles that work on drover.ddl, each with a session of its own ------------------ */
 
 typedef struct Builder {
     Run *run;
     Target *target;
     Control control;
+    DdlWorker worker;
+    char *name;    /* of worker and session */
+    Copy *planner; /* of prepare, once the tables are there */
 } Builder;
-
-static void *builder_start(Run *run, guint worker, GError **error)
-{
-    (void)worker;
-    const Context *context = run->context;
-    g_autofree char *label = context_label(context, "schema");
-    Target *target = context->target->connect(context->migration->target, label, error);
-    if (target == NULL)
-        return NULL;
-    Builder *builder = g_new0(Builder, 1);
-    *builder = (Builder){run, target, {context->target, target, context->migration}};
-    return builder;
-}
 
 static void builder_free(void *role)
 {
     Builder *builder = role;
-    builder->run->context->target->close(builder->target);
+    copy_free(builder->planner);
+    if (builder->target != NULL)
+        builder->run->context->target->close(builder->target);
+    g_free(builder->name);
     g_free(builder);
 }
 
-/* All steps of these kinds, one by one. */
-static StepResult build_all(Builder *builder, const char *const *kinds, GError **error)
+/* Takes the name. */
+static Builder *builder_new(Run *run, char *name, guint64 epoch, GError **error)
 {
-    if (!ddl_run(&builder->control, kinds, 0, &builder->run->roles, error))
-        return STEP_FAILED;
-    return runtime_stopping(&builder->run->roles) ? STEP_IDLE : STEP_DONE;
+    const Context *context = run->context;
+    g_autofree char *label = context_label(context, name);
+    Builder *builder = g_new0(Builder, 1);
+
+    *builder = (Builder){.run = run, .name = name, .worker = {name, epoch}};
+    builder->target = context->target->connect(context->migration->target, label, error);
+    builder->control = (Control){context->target, builder->target, context->migration};
+    if (builder->target != NULL && control_worker_register(&builder->control, name, epoch, error))
+        return builder;
+    builder_free(builder);
+    return NULL;
 }
 
-/* Not done, whether or not somebody is at work on it. kinds: one or two. */
-static bool steps_left(Builder *builder, const char *const *kinds, bool *left, GError **error)
+static void *builder_start(Run *run, guint worker, GError **error)
 {
-    const char *values[] = {builder->control.migration->name, kinds[0],
-                            kinds[1] != NULL ? kinds[1] : kinds[0]};
-    g_autoptr(Answer) answer = builder->control.ops->execute(
-        builder->target,
-        "select 1 from drover.ddl where migration = $1 and not done and kind in ($2, $3) limit 1",
-        3, values, error);
-    if (answer != NULL)
-        *left = answer->n_rows > 0;
-    return answer != NULL;
+    return builder_new(run, g_strdup_printf("apply-build-%u", worker), run->leases.apply, error);
 }
 
 /* One step of these kinds, beside other builders. One that is in other hands is waited for: they
  * may be those of a process that was killed, whose session ends without having done it. */
-static StepResult build_one(Builder *builder, const char *const *kinds, GError **error)
+static StepResult build_one(Builder *builder, const char *const *kinds, DdlPick pick,
+                            GError **error)
 {
-    Runtime *runtime = &builder->run->roles;
+    Runtime *runtime = &builder->run->runtime;
     bool ran = false, left = false;
 
-    if (!ddl_run_one(&builder->control, kinds, &ran, error))
+    if (runtime_stopping(runtime))
+        return STEP_IDLE;
+    if (!ddl_run_one(&builder->control, &builder->worker, kinds, pick, &ran, error))
         return STEP_FAILED;
     if (ran)
         return STEP_WORKED;
-    if (!steps_left(builder, kinds, &left, error))
+    if (!ddl_left(&builder->control, kinds, &left, error))
         return STEP_FAILED;
     if (!left)
         return STEP_DONE;
     runtime->wait(runtime, BUILD_WAIT);
     return STEP_IDLE;
 }
+
+static StepResult index_step(void *role, GError **error)
+{
+    static const char *const kinds[] = {"index", "constraint", NULL};
+    return build_one(role, kinds, DDL_ANY, error);
+}
+
+static StepResult foreign_key_step(void *role, GError **error)
+{
+    static const char *const kinds[] = {"foreign_key", NULL};
+    return build_one(role, kinds, DDL_ANY, error);
+}
+
+static StepResult rest_step(void *role, GError **error)
+{
+    static const char *const kinds[] = {"sequence_owner", "analyze", NULL};
+    return build_one(role, kinds, DDL_IN_ORDER, error);
+}
+
+static const RoleKind index_kind = {
+    .name = "index", .start = builder_start, .step = index_step, .free = builder_free};
+static const RoleKind foreign_key_kind = {
+    .name = "foreign-key", .start = builder_start, .step = foreign_key_step, .free = builder_free};
+static const RoleKind rest_kind = {
+    .name = "analyze", .start = builder_start, .step = rest_step, .free = builder_free};
+
+/* --- Copy ------------------------------------------------------------------------------------- */
 
 static void fill_copy_settings(Run *run, guint worker, CopySettings *settings)
 {
@@ -204,50 +249,39 @@ static void fill_copy_settings(Run *run, guint worker, CopySettings *settings)
                                .epoch = run->leases.copy,
                                .snapshot = run->snapshot,
                                .board = run->board,
-                               .runtime = &run->roles};
+                               .runtime = &run->runtime};
 }
 
+static void *prepare_start(Run *run, guint worker, GError **error)
+{
+    (void)worker;
+    guint64 epoch = run->leases.copy;
+    return builder_new(run, g_strdup_printf("copy-%" G_GUINT64_FORMAT "-tables", epoch), epoch,
+                       error);
+}
+
+/* The tables, then the chunks. */
 static StepResult prepare_step(void *role, GError **error)
 {
     static const char *const kinds[] = {"schema", "sequence", "table", NULL};
     Builder *builder = role;
     CopySettings settings;
 
-    StepResult result = build_all(builder, kinds, error);
+    if (builder->planner != NULL)
+        return copy_plan_step(builder->planner, error);
+    StepResult result = build_one(builder, kinds, DDL_IN_ORDER, error);
+    if (result == STEP_IDLE && !copy_wait(builder->run->board, &builder->control,
+                                          builder->worker.epoch, &builder->run->runtime, error))
+        return STEP_FAILED;
     if (result != STEP_DONE)
         return result;
     fill_copy_settings(builder->run, 1, &settings);
-    return copy_plan(&settings, error) ? STEP_DONE : STEP_FAILED;
-}
-
-static StepResult index_step(void *role, GError **error)
-{
-    static const char *const kinds[] = {"index", "constraint", NULL};
-    return build_one(role, kinds, error);
-}
-
-static StepResult foreign_key_step(void *role, GError **error)
-{
-    static const char *const kinds[] = {"foreign_key", NULL};
-    return build_one(role, kinds, error);
-}
-
-static StepResult rest_step(void *role, GError **error)
-{
-    static const char *const kinds[] = {"sequence_owner", "analyze", NULL};
-    return build_all(role, kinds, error);
+    builder->planner = copy_new(&settings, error);
+    return builder->planner != NULL ? STEP_WORKED : STEP_FAILED;
 }
 
 static const RoleKind prepare_kind = {
-    .name = "schema", .start = builder_start, .step = prepare_step, .free = builder_free};
-static const RoleKind index_kind = {
-    .name = "index", .start = builder_start, .step = index_step, .free = builder_free};
-static const RoleKind foreign_key_kind = {
-    .name = "foreign-key", .start = builder_start, .step = foreign_key_step, .free = builder_free};
-static const RoleKind rest_kind = {
-    .name = "analyze", .start = builder_start, .step = rest_step, .free = builder_free};
-
-/* --- Copy ------------------------------------------------------------------------------------- */
+    .name = "schema", .start = prepare_start, .step = prepare_step, .free = builder_free};
 
 static void *copy_start(Run *run, guint worker, GError **error)
 {
@@ -279,7 +313,7 @@ static void *apply_start(Run *run, bool consistent, GError **error)
                                     .bus = context->bus,
                                     .target = context->target,
                                     .epoch = run->leases.apply,
-                                    .runtime = &run->roles,
+                                    .runtime = &run->runtime,
                                     .consistent = consistent,
                                     .until = consistent ? (Position){0, 0} : run->consistent};
     return apply_new(&settings, error);
@@ -319,33 +353,9 @@ bool role_kind_applies(const RoleKind *kind)
 
 /* --- Ends of stages --------------------------------------------------------------------------- */
 
-static bool control_ask(Control *control, const char *sql, GError **error)
-{
-    g_autoptr(Answer) answer = control->ops->execute(control->target, sql, 0, NULL, error);
-    return answer != NULL;
-}
-
 static bool finish_copy(Run *run, GError **error)
 {
-    Control *control = &run->context->control;
-    char text[POSITION_TEXT_SIZE];
-    Position high;
-    gint64 todo;
-
-    if (!control_copy_state(control, &todo, &high, error))
-        return false;
-    if (todo != 0) {
-        g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG,
-                    "the copy ended and %" G_GINT64_FORMAT " chunks are still to do", todo);
-        return false;
-    }
-    release_snapshot(run);
-    Position start = run->context->migration->start;
-    run->consistent = position_compare(high, start) > 0 ? high : start;
-    position_format(run->consistent, text);
-    return control_ask(control, "begin", error) &&
-           control_set(control, "consistent_position", text, error) &&
-           control_set(control, "phase", "catching_up", error) && control_commit(control, error);
+    return control_copy_finish(&run->context->control, error);
 }
 
 static bool finish_catch_up(Run *run, GError **error)
@@ -357,8 +367,9 @@ static bool finish_indexing(Run *run, GError **error)
 {
     Control *control = &run->context->control;
     const GPtrArray *tables = run->context->migration->tables;
+    g_autoptr(Answer) begun = control->ops->execute(control->target, "begin", 0, NULL, error);
 
-    if (!control_ask(control, "begin", error))
+    if (begun == NULL)
         return false;
     for (guint i = 0; i < tables->len; i++) {
         const Table *table = g_ptr_array_index(tables, i);
@@ -369,16 +380,19 @@ static bool finish_indexing(Run *run, GError **error)
 }
 
 static const Stage stages[] = {
-    {"copying", "creating the tables", &prepare_kind, false, PROGRESS_NONE, NULL},
-    {"copying", "copying", &copy_kind, true, PROGRESS_COPY, finish_copy},
-    {"catching_up", "catching up", &catch_up_kind, false, PROGRESS_STREAM, finish_catch_up},
-    {"indexing", "building indexes and constraints", &index_kind, true, PROGRESS_STEPS, NULL},
-    {"indexing", "building foreign keys", &foreign_key_kind, true, PROGRESS_STEPS, NULL},
-    {"indexing", "analyzing", &rest_kind, false, PROGRESS_STEPS, finish_indexing},
-    {"streaming", "streaming", &stream_kind, false, PROGRESS_STREAM, NULL},
+    {"copying", "creating the tables", ROLE_COPY, &prepare_kind, false, PROGRESS_NONE, NULL},
+    {"copying", "copying", ROLE_COPY, &copy_kind, true, PROGRESS_COPY, finish_copy},
+    {"catching_up", "catching up", ROLE_APPLY, &catch_up_kind, false, PROGRESS_STREAM,
+     finish_catch_up},
+    {"indexing", "building indexes and constraints", ROLE_APPLY, &index_kind, true, PROGRESS_STEPS,
+     NULL},
+    {"indexing", "building foreign keys", ROLE_APPLY, &foreign_key_kind, true, PROGRESS_STEPS,
+     NULL},
+    {"indexing", "analyzing", ROLE_APPLY, &rest_kind, false, PROGRESS_STEPS, finish_indexing},
+    {"streaming", "streaming", ROLE_APPLY, &stream_kind, false, PROGRESS_STREAM, NULL},
 };
 
-const Stage *stage_first(const char *phase)
+static const Stage *stage_first(const char *phase)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(stages); i++)
         if (g_strcmp0(stages[i].phase, phase) == 0)
@@ -386,8 +400,37 @@ const Stage *stage_first(const char *phase)
     return NULL;
 }
 
+bool stage_is_left(const Stage *stage, guint roles)
+{
+    for (; stage < stages + G_N_ELEMENTS(stages); stage++)
+        if ((stage->owner & roles) != 0)
+            return true;
+    return false;
+}
+
 const Stage *stage_next(const Stage *stage)
 {
-    gsize next = (gsize)(stage - stages) + 1;
-    return next < G_N_ELEMENTS(stages) ? &stages[next] : NULL;
+    const Stage *next = stage + 1;
+    return next < stages + G_N_ELEMENTS(stages) && strcmp(next->phase, stage->phase) == 0 ? next
+                                                                                          : NULL;
+}
+
+bool run_read(Run *run, const Stage **stage, GError **error)
+{
+    Control *control = &run->context->control;
+    g_autofree char *phase = NULL, *consistent = NULL;
+
+    g_clear_pointer(&run->snapshot, g_free);
+    if (!control_get(control, "phase", &phase, error) ||
+        !control_get(control, "consistent_position", &consistent, error) ||
+        !control_get(control, "snapshot", &run->snapshot, error))
+        return false;
+    *stage = stage_first(phase);
+    if (*stage != NULL && (consistent == NULL || position_parse(consistent, &run->consistent)))
+        return true;
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
+                "the target says that migration %s is in phase '%s', consistent position '%s', "
+                "which this drover cannot go on from",
+                control->migration->name, phase, consistent != NULL ? consistent : "none");
+    return false;
 }

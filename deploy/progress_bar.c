@@ -50,8 +50,9 @@ static void append_stream(const ProgressView *view, GString *line)
     g_autofree char *seconds = text_duration(view->lag_seconds);
     g_autofree char *speed = text_count((gint64)view->events_per_second);
     g_autofree char *retained = text_bytes(view->retained_bytes);
-    g_string_append_printf(line, "  lag %s, %s  %s events/s  source keeps %s", bytes, seconds,
-                           speed, retained);
+    g_string_append_printf(line, "  %s%slag %s, %s  %s events/s  source keeps %s",
+                           view->role != NULL ? view->role : "", view->role != NULL ? " " : "",
+                           bytes, seconds, speed, retained);
 }
 
 /* Cuts after so many characters that are seen; escape sequences count as none. */
@@ -116,9 +117,9 @@ static void log_stream(const ProgressView *view, const char *paused)
         view->lag_seconds < 0 ? g_strdup("unknown") : g_strdup_printf("%.1f", view->lag_seconds);
     g_autofree char *speed = number_text((gint64)view->events_per_second);
     g_autofree char *retained = number_text(view->retained_bytes);
-    log_event(G_LOG_LEVEL_INFO, "progress", "phase", view->phase, "lag_bytes", bytes, "lag_seconds",
-              seconds, "events_per_second", speed, "retained_bytes", retained, "paused", paused,
-              NULL);
+    log_event(G_LOG_LEVEL_INFO, "progress", "phase", view->phase, "role",
+              view->role != NULL ? view->role : "none", "lag_bytes", bytes, "lag_seconds", seconds,
+              "events_per_second", speed, "retained_bytes", retained, "paused", paused, NULL);
 }
 
 static void log_steps(const ProgressView *view, const char *paused)

@@ -17,6 +17,7 @@ typedef enum {
 typedef struct ProgressView {
     ProgressKind kind;
     const char *phase; /* a name of drover.migration.phase */
+    const char *role;  /* whose lag and speed it is; NULL: nobody's */
     bool paused;
     gint64 rows, rows_total; /* total: an estimate */
     gint64 bytes, bytes_total;

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define AWAIT_INTERVAL (G_USEC_PER_SEC / 2)
+
 typedef struct Start {
     Run *run;
     Context *context;
@@ -150,32 +152,50 @@ static bool store_intent(Start *start, GError **error)
            control_commit(start->control, error);
 }
 
+/* What copies on other machines need to read through the snapshot. */
+static bool describe_snapshot(Start *start, const char *snapshot, GError **error)
+{
+    const SourceOps *ops = start->context->source;
+    g_autofree char *label = context_label(start->context, "snapshot");
+    Source *reader = ops->connect(start->migration->source, label, error);
+
+    if (reader == NULL)
+        return false;
+    start->run->exported = copy_snapshot_text(ops, reader, snapshot, error);
+    ops->close(reader);
+    return start->run->exported != NULL;
+}
+
 static bool make_stream(Start *start, GError **error)
 {
     const SourceOps *ops = start->context->source;
     Run *run = start->run;
     g_autofree char *label = context_label(start->context, "snapshot");
+    g_autofree char *snapshot = NULL;
 
     run->holder = ops->connect(start->migration->source, label, error);
-    if (run->holder == NULL)
-        return false;
-    return ops->setup(run->holder, start->migration, &start->migration->start, &run->snapshot,
-                      error);
+    return run->holder != NULL &&
+           ops->setup(run->holder, start->migration, &start->migration->start, &snapshot, error) &&
+           (snapshot == NULL || describe_snapshot(start, snapshot, error));
 }
 
-/* From here on the migration is started: P0 and what begins there, in one transaction. */
+/* From here on the migration is started: P0 and what begins there, in one transaction. The process
+ * that will apply takes a higher epoch than the one that apply's progress gets here. */
 static bool store_start(Start *start, GError **error)
 {
     Control *control = start->control;
+    const Run *run = start->run;
     const Progress progress = {.position = start->migration->start};
+    guint64 epoch = MAX(run->leases.apply, run->leases.capture);
     char text[POSITION_TEXT_SIZE];
 
     position_format(start->migration->start, text);
-    return control_worker_register(control, "apply", start->run->leases.apply, error) &&
+    return control_worker_register(control, "apply", epoch, error) &&
            ask(control, "begin", error) &&
            control_progress_set(control, "apply", &progress, error) &&
            control_set(control, "source_identity", start->migration->source_identity, error) &&
            control_set(control, "start_position", text, error) &&
+           control_set(control, "snapshot", run->exported, error) &&
            control_set(control, "phase", "copying", error) && control_commit(control, error);
 }
 
@@ -201,10 +221,24 @@ static bool match_source(Start *start, const Stored *stored, const Preflight *fo
     return false;
 }
 
+/* Only capture and apply reach the bus. */
+static bool check_bus(Start *start, const Stored *stored, GError **error)
+{
+    return (start->run->roles & (ROLE_CAPTURE | ROLE_APPLY)) == 0 ||
+           bus_owner_check(start->context->bus, &start->migration->bus, stored->bus_uuid, error);
+}
+
+/* The session that exported the snapshot has ended with the capture before. */
+static bool forget_snapshot(Start *start, GError **error)
+{
+    return (start->run->roles & ROLE_CAPTURE) == 0 ||
+           control_set(start->control, "snapshot", NULL, error);
+}
+
 static bool go_on(Start *start, const Stored *stored, GError **error)
 {
     if (!stored_match_file(stored, start->context->config->resolved, error) ||
-        !bus_owner_check(start->context->bus, &start->migration->bus, stored->bus_uuid, error))
+        !check_bus(start, stored, error))
         return false;
     g_autoptr(Preflight) found = preflight(start, true, error);
     if (found == NULL || !match_source(start, stored, found, error) ||
@@ -213,6 +247,48 @@ static bool go_on(Start *start, const Stored *stored, GError **error)
     if (!preflight_passes(found))
         return refuse(start, found, error);
     log_warnings(found);
+    return forget_snapshot(start, error);
+}
+
+/* --- Waiting for the first time --------------------------------------------------------------- */
+
+/* One look, on a session that is opened where it was lost. */
+static bool look(Start *start, Stored **stored, GError **error)
+{
+    Context *context = start->context;
+
+    if (context->session == NULL && !context_connect(context, "control", error))
+        return false;
+    if (stored_read(start->control, stored, error))
+        return true;
+    context_disconnect(context);
+    return false;
+}
+
+/* Until the process that captures has stored P0. *stored NULL: this process shall stop. */
+static bool await_start(Start *start, Stored **stored, GError **error)
+{
+    Runtime *process = start->settings->process;
+    bool said = false;
+
+    while (!runtime_stopping(process)) {
+        g_autoptr(GError) problem = NULL;
+        g_autoptr(Stored) found = NULL;
+        if (!look(start, &found, &problem) && !(said && drover_error_is_retry(problem))) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return false;
+        }
+        if (found != NULL && found->start_position != NULL) {
+            *stored = g_steal_pointer(&found);
+            return true;
+        }
+        if (!said)
+            g_message("waiting for `drover capture` or `drover run` to start migration %s",
+                      start->migration->name);
+        said = true;
+        process->wait(process, AWAIT_INTERVAL);
+    }
+    *stored = NULL;
     return true;
 }
 
@@ -229,6 +305,12 @@ static bool start_locked(Start *start, bool checked, GError **error)
         return false;
     if (stored->start_position != NULL)
         return go_on(start, stored, error);
+    if ((start->run->roles & ROLE_CAPTURE) == 0) {
+        g_set_error(error, DROVER_ERROR, DROVER_ERROR_NO,
+                    "migration %s was dropped and begun anew just now; start this process again",
+                    start->migration->name);
+        return false;
+    }
     if (checked && strcmp(uuid, stored->uuid) == 0) {
         g_free(start->migration->source_identity);
         start->migration->source_identity = g_steal_pointer(&identity);
@@ -238,22 +320,39 @@ static bool start_locked(Start *start, bool checked, GError **error)
     return found != NULL && pass_new(start, found, error) && set_up(start, stored, error);
 }
 
+/* The migration's row, whoever made it. *stopped: there is none yet, and the process shall stop. */
+static bool find_row(Start *start, bool *made, bool *stopped, GError **error)
+{
+    g_autoptr(Stored) stored = NULL;
+
+    if (!context_connect(start->context, "control", error))
+        return false;
+    if ((start->run->roles & ROLE_CAPTURE) == 0) {
+        if (!await_start(start, &stored, error))
+            return false;
+        *stopped = stored == NULL;
+        return *stopped || stored_fill(stored, start->migration, error);
+    }
+    if (!stored_read(start->control, &stored, error))
+        return false;
+    *made = stored == NULL;
+    return *made ? begin_new(start, error) : stored_fill(stored, start->migration, error);
+}
+
 bool start_migration(Run *run, const StartSettings *settings, bool *stopped, GError **error)
 {
     Context *context = run->context;
     Start start = {run, context, &context->control, context->migration, settings};
-    g_autoptr(Stored) stored = NULL;
+    bool made = false;
 
     run->take_over = settings->take_over;
     *stopped = false;
-    if (!context_connect(context, "control", error) ||
-        !stored_read(&context->control, &stored, error))
+    if (!find_row(&start, &made, stopped, error))
         return false;
-    if (stored == NULL ? !begin_new(&start, error)
-                       : !stored_fill(stored, context->migration, error))
-        return false;
-    if (!context_take_roles(context, settings->take_over, &run->leases, error))
+    if (*stopped)
+        return true;
+    if (!context_take_roles(context, run->roles, settings->take_over, &run->leases, error))
         return false;
     *stopped = runtime_stopping(settings->process);
-    return *stopped || start_locked(&start, stored == NULL, error);
+    return *stopped || start_locked(&start, made, error);
 }

@@ -17,6 +17,14 @@ static void status_table_free(StatusTable *table)
     g_free(table);
 }
 
+static void status_role_free(StatusRole *role)
+{
+    g_free(role->role);
+    g_free(role->holder);
+    g_free(role->since);
+    g_free(role);
+}
+
 void status_free(Status *status)
 {
     if (status == NULL)
@@ -24,6 +32,7 @@ void status_free(Status *status)
     g_free(status->migration);
     g_free(status->phase);
     g_clear_pointer(&status->tables, g_ptr_array_unref);
+    g_clear_pointer(&status->roles, g_ptr_array_unref);
     g_free(status->capture_position);
     g_free(status->apply_position);
     g_free(status->source_head);
@@ -87,6 +96,29 @@ static bool read_epoch(Control *control, Status *status, GError **error)
         return false;
     if (answer->n_rows == 1)
         status->apply_epoch = integer_at(answer, 0, 0);
+    return true;
+}
+
+/* A session that has just got a lock, and no lease yet, is nobody so far. */
+static bool read_roles(const Context *context, Status *status, GError **error)
+{
+    const char *const names[] = {role_name(ROLE_CAPTURE), role_name(ROLE_COPY),
+                                 role_name(ROLE_APPLY), NULL};
+    g_autoptr(Answer) answer =
+        context->target->role_holders(context->session, context->migration, names, error);
+
+    if (answer == NULL)
+        return false;
+    for (guint i = 0; i < answer->n_rows; i++) {
+        if (answer_get(answer, i, 1) == NULL)
+            continue;
+        StatusRole *role = g_new0(StatusRole, 1);
+        role->role = g_strdup(answer_get(answer, i, 0));
+        role->holder = g_strdup(answer_get(answer, i, 1));
+        role->since = g_strdup(answer_get(answer, i, 2));
+        role->epoch = integer_at(answer, i, 3);
+        g_ptr_array_add(status->roles, role);
+    }
     return true;
 }
 
@@ -158,6 +190,7 @@ static Status *status_new(const Context *context, const Stored *stored)
     status->phase = g_strdup(stored->phase);
     status->paused = stored->paused;
     status->tables = g_ptr_array_new_with_free_func((GDestroyNotify)status_table_free);
+    status->roles = g_ptr_array_new_with_free_func((GDestroyNotify)status_role_free);
     status->capture_lag_seconds = status->apply_lag_seconds = -1;
     status->lag_bytes = status->apply_epoch = status->retained_bytes = status->bus_bytes = -1;
     status->bus_kind = context->bus->kind;
@@ -176,6 +209,7 @@ Status *status_read(Context *context, GError **error)
         return NULL;
     g_autoptr(Status) status = status_new(context, stored);
     if (!read_tables(control, status, error) || !read_epoch(control, status, error) ||
+        !read_roles(context, status, error) ||
         !control_progress_get(control, "apply", &progress, error))
         return NULL;
     status->apply_position = position_text(progress.position);
@@ -260,6 +294,19 @@ static json_t *table_json(const StatusTable *table)
                      (json_int_t)table->refetched, "in_doubt", table->in_doubt);
 }
 
+static json_t *roles_json(const Status *status)
+{
+    json_t *list = json_array();
+
+    for (guint i = 0; i < status->roles->len; i++) {
+        const StatusRole *role = g_ptr_array_index(status->roles, i);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s?, s:I}", "role", role->role, "holder",
+                                              role->holder, "since", role->since, "epoch",
+                                              (json_int_t)role->epoch));
+    }
+    return list;
+}
+
 json_t *status_json(const Status *status)
 {
     json_t *tables = json_array();
@@ -270,7 +317,7 @@ json_t *status_json(const Status *status)
     sum_verify(status, &differences, &backlog);
     return json_pack(
         "{s:s, s:s, s:o, s:{s:s?, s:o}, s:{s:s?, s:o, s:o, s:o}, s:{s:s?, s:o, s:b}, s:{s:s, s:o}, "
-        "s:b, s:I, s:{s:s?, s:I, s:I}, s:b}",
+        "s:b, s:I, s:{s:s?, s:I, s:I}, s:b, s:o}",
         "migration", status->migration, "phase", status->phase, "tables", tables, "capture",
         "position", status->capture_position, "lag_seconds",
         seconds_or_null(status->capture_lag_seconds), "apply", "position", status->apply_position,
@@ -281,7 +328,7 @@ json_t *status_json(const Status *status)
         status->bus_kind, "bytes", number_or_null(status->bus_bytes), "paused", status->paused,
         "rejects", (json_int_t)status_rejects(status), "verify", "state",
         status_verify_state(status), "differences", (json_int_t)differences, "backlog",
-        (json_int_t)backlog, "accounts_add_up", all_add_up(status));
+        (json_int_t)backlog, "accounts_add_up", all_add_up(status), "roles", roles_json(status));
 }
 
 /* --- Text ------------------------------------------------------------------------------------- */
@@ -289,6 +336,23 @@ json_t *status_json(const Status *status)
 static const char *or_unknown(const char *text)
 {
     return text != NULL ? text : "?";
+}
+
+static void print_roles(const Status *status, FILE *out)
+{
+    const char *before = NULL;
+
+    for (guint i = 0; i < status->roles->len; i++) {
+        const StatusRole *role = g_ptr_array_index(status->roles, i);
+        bool same = g_strcmp0(role->role, before) == 0;
+        fprintf(out, "%s%s%s%s",
+                before == NULL ? "  running  "
+                : same         ? ", "
+                               : "; ",
+                same ? "" : role->role, same ? "" : " by ", role->holder);
+        before = role->role;
+    }
+    fputs(before == NULL ? "  running  nothing\n" : "\n", out);
 }
 
 static void print_sides(const Status *status, FILE *out)
@@ -301,6 +365,7 @@ static void print_sides(const Status *status, FILE *out)
 
     fprintf(out, "%s: %s%s\n", status->migration, status->phase,
             status->paused ? ", paused (copy and apply stand still)" : "");
+    print_roles(status, out);
     fprintf(out, "  source   %s, keeps %s of its log for the slot%s\n",
             or_unknown(status->source_head), retained,
             status->slot_lost ? "; THE SLOT IS LOST" : "");

@@ -21,11 +21,18 @@ typedef struct StatusTable {
     gint64 differences, backlog;
 } StatusTable;
 
+/* A process that has a role now. */
+typedef struct StatusRole {
+    char *role, *holder, *since;
+    gint64 epoch;
+} StatusRole;
+
 /* Numbers are -1, lags negative and texts NULL where they are unknown. */
 typedef struct Status {
     char *migration, *phase;
     bool paused;
     GPtrArray *tables; /* StatusTable * */
+    GPtrArray *roles;  /* StatusRole * */
 
     char *capture_position;
     double capture_lag_seconds;

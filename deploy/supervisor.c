@@ -2,6 +2,7 @@
 
 #include "deploy/log.h"
 #include "deploy/monitor.h"
+#include "deploy/stored.h"
 #include "proto/error.h"
 
 #include <signal.h>
@@ -39,6 +40,7 @@ struct Supervisor {
     GPtrArray *background; /* Worker *: beside all stages */
     GPtrArray *crew;       /* Worker *: of the stage */
     gint64 next_tick;
+    bool refused; /* a thread was, and the control session is lost: somebody has taken over */
 
     pthread_mutex_t lock;
     GError *failure; /* under lock: the first one that no retry helps */
@@ -60,7 +62,7 @@ static void drop_role(Worker *worker)
 
 static StepResult step_role(Worker *worker, GError **error)
 {
-    Runtime *runtime = &worker->supervisor->run->roles;
+    Runtime *runtime = &worker->supervisor->run->runtime;
 
     if (worker->role != NULL)
         return worker->kind->step(worker->role, error);
@@ -104,7 +106,7 @@ static void note_trouble(Worker *worker, const GError *error)
 
 static void note_success(Worker *worker, StepResult result)
 {
-    Runtime *runtime = &worker->supervisor->run->roles;
+    Runtime *runtime = &worker->supervisor->run->runtime;
 
     if (worker->trouble == NULL)
         return;
@@ -118,7 +120,7 @@ static void note_success(Worker *worker, StepResult result)
 /* False where this failure ends the thread. */
 static bool outlast(Worker *worker, GError *error)
 {
-    Runtime *runtime = &worker->supervisor->run->roles;
+    Runtime *runtime = &worker->supervisor->run->runtime;
 
     if (runtime_stopping(runtime)) {
         g_debug("%s, while stopping: %s", worker->kind->name, error->message);
@@ -140,7 +142,7 @@ static bool outlast(Worker *worker, GError *error)
 static void *worker_main(void *data)
 {
     Worker *worker = data;
-    Runtime *runtime = &worker->supervisor->run->roles;
+    Runtime *runtime = &worker->supervisor->run->runtime;
     bool on = true;
 
     while (on && !runtime_stopping(runtime)) {
@@ -244,7 +246,7 @@ static void with_role(const GPtrArray *list, const RoleKind *kind, MonitorLook l
     }
 }
 
-/* --- Stages ----------------------------------------------------------------------------------- */
+/* --- Looking after the threads ---------------------------------------------------------------- */
 
 /* A statement on the control session failed. Gives up `problem`. */
 static End session_failed(GError *problem, GError **error)
@@ -254,6 +256,12 @@ static End session_failed(GError *problem, GError **error)
     return end;
 }
 
+static bool ask_session(Supervisor *supervisor, GError **error)
+{
+    return monitor_read(supervisor->monitor, error) && run_forget_snapshot(supervisor->run, error);
+}
+
+/* stage NULL: one of others. */
 static End tick(Supervisor *supervisor, const Stage *stage, GError **error)
 {
     Monitor *monitor = supervisor->monitor;
@@ -263,14 +271,43 @@ static End tick(Supervisor *supervisor, const Stage *stage, GError **error)
     if (process->now(process) < supervisor->next_tick)
         return END_DONE;
     supervisor->next_tick = process->now(process) + TICK;
-    if (!monitor_read(monitor, &problem))
+    if (!ask_session(supervisor, &problem))
         return session_failed(problem, error);
     with_role(supervisor->background, &capture_kind, monitor_look_capture, monitor);
-    if (role_kind_applies(stage->kind))
+    if (stage != NULL && role_kind_applies(stage->kind))
         with_role(supervisor->crew, stage->kind, monitor_look_apply, monitor);
     monitor_show(monitor, process->now(process), false);
     return END_DONE;
 }
+
+/* A thread that is refused may have been fenced off: then the control session is gone as well, and
+ * who may have the role is for the target to say. Gives up `problem`. */
+static End thread_failed(Supervisor *supervisor, GError *problem, GError **error)
+{
+    g_autoptr(GError) lost = NULL;
+
+    if (g_error_matches(problem, DROVER_ERROR, DROVER_ERROR_NO) &&
+        !ask_session(supervisor, &lost) && drover_error_is_retry(lost)) {
+        supervisor->refused = true;
+        g_propagate_error(error, problem);
+        return END_LOST;
+    }
+    g_propagate_error(error, problem);
+    return END_FAILED;
+}
+
+static End watch(Supervisor *supervisor, const Stage *stage, GError **error)
+{
+    GError *problem = NULL;
+
+    if (runtime_stopping(supervisor->settings->process))
+        return END_STOPPED;
+    if (take_failure(supervisor, &problem))
+        return thread_failed(supervisor, problem, error);
+    return tick(supervisor, stage, error);
+}
+
+/* --- Stages ----------------------------------------------------------------------------------- */
 
 /* Until the stage's threads are done, or something else ends it. */
 static End watch_stage(Supervisor *supervisor, const Stage *stage, GError **error)
@@ -278,15 +315,9 @@ static End watch_stage(Supervisor *supervisor, const Stage *stage, GError **erro
     Runtime *process = supervisor->settings->process;
 
     for (;;) {
-        if (runtime_stopping(process))
-            return END_STOPPED;
         bool done = all_done(supervisor->crew);
-        if (take_failure(supervisor, error))
-            return END_FAILED;
-        if (done)
-            return END_DONE;
-        End end = tick(supervisor, stage, error);
-        if (end != END_DONE)
+        End end = watch(supervisor, stage, error);
+        if (end != END_DONE || done)
             return end;
         process->wait(process, LOOK);
     }
@@ -314,48 +345,88 @@ static End run_stage(Supervisor *supervisor, const Stage *stage, GError **error)
     return session_failed(problem, error);
 }
 
-static bool read_phase(Supervisor *supervisor, const Stage **stage, GError **error)
+/* All stages of its phase. */
+static End run_phase(Supervisor *supervisor, const Stage *stage, GError **error)
 {
-    Control *control = &supervisor->run->context->control;
-    g_autofree char *phase = NULL, *consistent = NULL;
-
-    if (!control_get(control, "phase", &phase, error) ||
-        !control_get(control, "consistent_position", &consistent, error))
-        return false;
-    *stage = stage_first(phase);
-    if (*stage == NULL ||
-        (consistent != NULL && !position_parse(consistent, &supervisor->run->consistent))) {
-        g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
-                    "the target says that migration %s is in phase '%s', consistent position '%s', "
-                    "which this drover cannot go on from",
-                    control->migration->name, phase, consistent != NULL ? consistent : "none");
-        return false;
-    }
-    return true;
-}
-
-static End run_stages(Supervisor *supervisor, GError **error)
-{
-    const Stage *stage;
-    GError *problem = NULL;
-
-    if (!read_phase(supervisor, &stage, &problem) || !monitor_start(supervisor->monitor, &problem))
-        return session_failed(problem, error);
-    if (!start_worker(supervisor, supervisor->background, &capture_kind, 1, error) ||
-        !start_worker(supervisor, supervisor->background, &watch_kind, 1, error))
-        return END_FAILED;
     End end = END_DONE;
     for (; stage != NULL && end == END_DONE; stage = stage_next(stage))
         end = run_stage(supervisor, stage, error);
     return end;
 }
 
+static bool say_who_is_waited_for(Supervisor *supervisor, const Stage *stage, GError **error)
+{
+    g_autofree char *names = NULL;
+
+    if (!context_role_holders(supervisor->run->context, stage->owner, &names, error))
+        return false;
+    g_message("phase %s is the work of `drover %s`, which is run by %s", stage->phase,
+              role_name(stage->owner), names != NULL ? names : "nobody at the moment");
+    return true;
+}
+
+/* Until those who have the stage's role have ended its phase. */
+static End wait_phase(Supervisor *supervisor, const Stage *stage, GError **error)
+{
+    Runtime *process = supervisor->settings->process;
+    GError *problem = NULL;
+
+    monitor_wait(supervisor->monitor, stage, process->now(process));
+    if (!say_who_is_waited_for(supervisor, stage, &problem))
+        return session_failed(problem, error);
+    while (monitor_is_in(supervisor->monitor, stage->phase)) {
+        End end = watch(supervisor, NULL, error);
+        if (end != END_DONE)
+            return end;
+        process->wait(process, LOOK);
+    }
+    return END_DONE;
+}
+
+/* Has this process nothing to do any more, now that the migration is in this stage? */
+static bool is_over(const Run *run, const Stage *stage)
+{
+    return (run->roles & ROLE_CAPTURE) == 0 && !stage_is_left(stage, run->roles);
+}
+
+static End run_stages(Supervisor *supervisor, GError **error)
+{
+    Run *run = supervisor->run;
+    const Stage *stage;
+    End end = END_DONE;
+    GError *problem = NULL;
+
+    while (end == END_DONE) {
+        if (!run_read(run, &stage, &problem) ||
+            !monitor_start(supervisor->monitor, stage->phase, &problem))
+            return session_failed(problem, error);
+        if (stage->owner != ROLE_COPY)
+            run_release_snapshot(run);
+        if (is_over(run, stage))
+            return END_DONE;
+        end = (run->roles & (guint)stage->owner) != 0 ? run_phase(supervisor, stage, error)
+                                                      : wait_phase(supervisor, stage, error);
+    }
+    return end;
+}
+
+static bool start_background(Supervisor *supervisor, GError **error)
+{
+    guint roles = supervisor->run->roles;
+    GPtrArray *list = supervisor->background;
+
+    return ((roles & ROLE_CAPTURE) == 0 ||
+            start_worker(supervisor, list, &capture_kind, 1, error)) &&
+           ((roles & (ROLE_CAPTURE | ROLE_APPLY)) == 0 ||
+            start_worker(supervisor, list, &watch_kind, 1, error));
+}
+
 /* One life of the control session: all threads begin and end in it. */
 static End run_session(Supervisor *supervisor, GError **error)
 {
-    g_atomic_int_set(&supervisor->run->roles.stop, 0);
-    End end = run_stages(supervisor, error);
-    g_atomic_int_set(&supervisor->run->roles.stop, 1);
+    g_atomic_int_set(&supervisor->run->runtime.stop, 0);
+    End end = start_background(supervisor, error) ? run_stages(supervisor, error) : END_FAILED;
+    g_atomic_int_set(&supervisor->run->runtime.stop, 1);
     join_all(supervisor->crew);
     join_all(supervisor->background);
     monitor_end(supervisor->monitor);
@@ -364,11 +435,35 @@ static End run_session(Supervisor *supervisor, GError **error)
 
 /* --- The control session ---------------------------------------------------------------------- */
 
-static bool connect_again(Supervisor *supervisor, GError **error)
+/* While it was away the migration may have been dropped, and one of the same name begun. */
+static bool is_same_migration(Context *context, GError **error)
 {
-    Context *context = supervisor->run->context;
-    return context_connect(context, "control", error) &&
-           context_take_roles(context, false, &supervisor->run->leases, error);
+    g_autoptr(Stored) stored = stored_find(&context->control, error);
+
+    if (stored == NULL)
+        return false;
+    if (g_strcmp0(stored->uuid, context->migration->uuid) == 0)
+        return true;
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_NO,
+                "migration %s was dropped and begun anew meanwhile; start this process again",
+                context->migration->name);
+    return false;
+}
+
+/* *held: somebody else has the roles. */
+static bool connect_again(Supervisor *supervisor, bool *held, GError **error)
+{
+    Run *run = supervisor->run;
+    g_autoptr(GError) problem = NULL;
+
+    *held = false;
+    if (!context_connect(run->context, "control", error) || !is_same_migration(run->context, error))
+        return false;
+    if (context_take_roles(run->context, run->roles, false, &run->leases, &problem))
+        return true;
+    *held = g_error_matches(problem, DROVER_ERROR, DROVER_ERROR_NO);
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return false;
 }
 
 /* Waits for the target. The server may keep a lost session, and with it the locks, for a moment;
@@ -381,15 +476,17 @@ static bool regain_session(Supervisor *supervisor, GError **error)
     supervisor->run->take_over = false;
     while (!runtime_stopping(process)) {
         g_autoptr(GError) problem = NULL;
-        if (connect_again(supervisor, &problem)) {
+        bool held;
+        if (connect_again(supervisor, &held, &problem)) {
             g_message("the target is back; all roles are taken again");
+            supervisor->refused = false;
             return true;
         }
         gint64 now = process->now(process);
-        bool held = g_error_matches(problem, DROVER_ERROR, DROVER_ERROR_NO);
         if (held && refused == 0)
             refused = now;
-        if ((held && now - refused > LINGER) || (!held && !drover_error_is_retry(problem))) {
+        if (held ? supervisor->refused || now - refused > LINGER
+                 : !drover_error_is_retry(problem)) {
             g_propagate_error(error, g_steal_pointer(&problem));
             return false;
         }
@@ -429,6 +526,7 @@ bool supervisor_run(const SupervisorSettings *settings, GError **error)
 
     pthread_mutex_init(&supervisor.lock, NULL);
     bool done = supervise(&supervisor, &problem);
+    run_release_snapshot(supervisor.run);
     if (problem != NULL)
         g_propagate_error(error, problem);
     g_clear_error(&supervisor.failure);

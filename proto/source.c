@@ -1,11 +1,22 @@
 #include "proto/source.h"
 
 #include <string.h>
+#include <xxhash.h>
 
 void read_bounds_clear(ReadBounds *bounds)
 {
     g_clear_pointer(&bounds->running, g_array_unref);
     memset(bounds, 0, sizeof *bounds);
+}
+
+guint64 read_bounds_digest(const ReadBounds *bounds)
+{
+    g_autoptr(GArray) xids = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_array_append_val(xids, bounds->xmin);
+    g_array_append_val(xids, bounds->xmax);
+    if (bounds->running)
+        g_array_append_vals(xids, bounds->running->data, bounds->running->len);
+    return XXH3_64bits(xids->data, xids->len * sizeof(guint64));
 }
 
 static int compare_xids(const void *a, const void *b)

@@ -33,6 +33,9 @@ typedef struct ReadBounds {
 
 void read_bounds_clear(ReadBounds *bounds);
 
+/* Two reads with the same digest saw the same transactions of the same server. */
+guint64 read_bounds_digest(const ReadBounds *bounds);
+
 /* Did the read see this transaction of the log? */
 bool read_bounds_include(const ReadBounds *bounds, guint64 xid);
 

@@ -54,6 +54,9 @@ typedef struct NetTable {
     guint n_partial; /* rows with unchanged cells */
 } NetTable;
 
+/* How a session has a role: by itself, or beside others that share it. */
+typedef enum { HOLD_ALONE, HOLD_SHARED } RoleHold;
+
 typedef struct TargetOps {
     const char *engine;
 
@@ -66,11 +69,17 @@ typedef struct TargetOps {
     Answer *(*execute)(Target *target, const char *sql, guint n_values, const char *const *values,
                        GError **error);
 
-    /* Takes a lock that lives as long as this session. False with NO where another session has it
-     * (the message says who, from drover.lease); with take_over that session and every other
-     * session of that migration's role is ended first. */
-    bool (*lock_role)(Target *target, const Migration *migration, const char *role, bool take_over,
-                      GError **error);
+    /* Takes a role's lock, which lives as long as this session. False with NO where other sessions
+     * have it and this hold excludes theirs (the message says who, from drover.lease); with
+     * take_over those are ended first. Whoever gets a role alone ends every other session of that
+     * migration's role; who has it alone already and asks to share it lets others in. */
+    bool (*lock_role)(Target *target, const Migration *migration, const char *role, RoleHold hold,
+                      bool take_over, GError **error);
+    /* Who has these roles (NULL-terminated) now: the leases whose lock is held. Rows: role, holder,
+     * since when, epoch, session; holder and what follows null where a session has a lock and no
+     * lease says who it is. */
+    Answer *(*role_holders)(Target *target, const Migration *migration, const char *const *roles,
+                            GError **error);
 
     /* Prepares the session for drover's data writes: triggers and foreign key actions do not fire.
      * NO where the rights are missing, with the statement that grants them. */

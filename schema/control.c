@@ -77,37 +77,67 @@ static bool lock_migration(Control *control, GError **error)
     return answer->n_rows == 1 || migration_missing(control, error);
 }
 
-static bool take_lease(Control *control, const char *role, guint64 *epoch, GError **error)
+/* sql: answers with the new epoch. */
+static bool take_lease(Control *control, const char *sql, const char *role, guint64 *epoch,
+                       GError **error)
 {
     g_autofree char *holder = g_strdup_printf("%s pid %d", g_get_host_name(), (int)getpid());
     const char *values[] = {control->migration->name, role, holder};
-    g_autoptr(Answer) answer =
-        control->ops->execute(control->target, embedded_control_take_lease, 3, values, error);
+    g_autoptr(Answer) answer = control->ops->execute(control->target, sql, 3, values, error);
     if (answer == NULL) {
         return false;
     }
-    const char *text = answer->n_rows == 1 ? answer_get(answer, 0, 0) : NULL;
-    if (!number_read(text, 10, epoch, error)) {
-        return false;
-    }
-    const char *given[] = {control->migration->name, role, text};
-    return control_run(control, embedded_control_give_epoch, 3, given, NULL, error);
+    return number_read(answer->n_rows == 1 ? answer_get(answer, 0, 0) : NULL, 10, epoch, error);
 }
 
-bool control_take_role(Control *control, const char *role, bool take_over, guint64 *epoch,
-                       GError **error)
+/* The lease comes first: the leases that go after it may have had the highest epoch so far. */
+static bool take_alone(Control *control, const char *role, guint64 *epoch, GError **error)
 {
-    if (!control->ops->lock_role(control->target, control->migration, role, take_over, error)) {
+    char number[NUMBER_TEXT_SIZE];
+    const char *values[] = {control->migration->name, role, number};
+    return take_lease(control, embedded_control_take_lease, role, epoch, error) &&
+           control_run(control, embedded_control_forget_sharers, 2, values, NULL, error) &&
+           number_text((gint64)*epoch, number) != NULL &&
+           control_run(control, embedded_control_give_epoch, 3, values, NULL, error);
+}
+
+static bool take_beside(Control *control, const char *role, guint64 *epoch, GError **error)
+{
+    const char *values[] = {control->migration->name, role};
+    return take_lease(control, embedded_control_join_lease, role, epoch, error) &&
+           control_run(control, embedded_control_sweep_leases, 2, values, NULL, error) &&
+           control_run(control, embedded_control_sweep_workers, 2, values, NULL, error);
+}
+
+static bool take_role(Control *control, const char *role, RoleHold hold, bool take_over,
+                      guint64 *epoch, GError **error)
+{
+    if (!control->ops->lock_role(control->target, control->migration, role, hold, take_over,
+                                 error)) {
         return false;
     }
     if (control_run(control, "begin", 0, NULL, NULL, error) && lock_migration(control, error) &&
-        take_lease(control, role, epoch, error) && control_commit(control, error)) {
+        (hold == HOLD_ALONE ? take_alone : take_beside)(control, role, epoch, error) &&
+        control_commit(control, error)) {
         return true;
     }
     g_prefix_error(error, "taking the role \"%s\" of migration \"%s\": ", role,
                    control->migration->name);
     control_rollback(control);
     return false;
+}
+
+bool control_take_role(Control *control, const char *role, bool take_over, guint64 *epoch,
+                       GError **error)
+{
+    return take_role(control, role, HOLD_ALONE, take_over, epoch, error);
+}
+
+bool control_join_role(Control *control, const char *role, bool take_over, guint64 *epoch,
+                       GError **error)
+{
+    return (!take_over || take_role(control, role, HOLD_ALONE, true, epoch, error)) &&
+           take_role(control, role, HOLD_SHARED, false, epoch, error);
 }
 
 static bool taken_over(guint64 epoch, GError **error)
@@ -120,38 +150,42 @@ static bool taken_over(guint64 epoch, GError **error)
 }
 
 /* Holds the leases that own the worker still, so that a take-over either sees the worker's new row
- * or is seen here. */
+ * or is seen here. A sharer's own lease must be there: who takes the role alone removes it. */
 static bool check_leases(Control *control, const char *worker, guint64 epoch, GError **error)
 {
     g_autofree char *role = g_strndup(worker, strcspn(worker, "-"));
-    const char *values[] = {control->migration->name, role};
-    g_autoptr(Answer) answer = control->ops->execute(
-        control->target,
-        "select epoch from drover.lease where migration = $1 and role in ($2, 'run') for share", 2,
-        values, error);
+    g_autofree char *lease = g_strdup_printf("%s-%" G_GUINT64_FORMAT, role, epoch);
+    gsize length = strlen(lease);
+    bool missing = strncmp(worker, lease, length) == 0 && worker[length] == '-';
+    const char *values[] = {control->migration->name, role, lease};
+    g_autoptr(Answer) answer =
+        control->ops->execute(control->target, embedded_control_check_leases, 3, values, error);
     if (answer == NULL) {
         return false;
     }
     for (guint i = 0; i < answer->n_rows; i++) {
         guint64 held;
-        if (!number_read(answer_get(answer, i, 0), 10, &held, error)) {
+        if (!number_read(answer_get(answer, i, 1), 10, &held, error)) {
             return false;
         }
         if (held > epoch) {
             return taken_over(epoch, error);
         }
+        missing = missing && strcmp(answer_get(answer, i, 0), lease) != 0;
     }
-    return true;
+    return !missing || taken_over(epoch, error);
 }
 
 bool control_worker_register(Control *control, const char *worker, guint64 epoch, GError **error)
 {
     char number[NUMBER_TEXT_SIZE];
-    const char *values[] = {control->migration->name, worker, number_text((gint64)epoch, number)};
+    const char *values[] = {control->migration->name, worker, number_text((gint64)epoch, number),
+                            control->migration->uuid};
+    gint64 affected = 0;
     if (control_run(control, "begin", 0, NULL, NULL, error) &&
         check_leases(control, worker, epoch, error) &&
-        control_run(control, embedded_control_register_worker, 3, values, NULL, error) &&
-        control_commit(control, error)) {
+        control_run(control, embedded_control_register_worker, 4, values, &affected, error) &&
+        (affected == 1 || taken_over(epoch, error)) && control_commit(control, error)) {
         return true;
     }
     g_prefix_error(error, "registering the worker \"%s\": ", worker);
@@ -210,9 +244,14 @@ bool control_commit(Control *control, GError **error)
     return control_run(control, "commit", 0, NULL, NULL, error);
 }
 
+bool control_abandon(Control *control, GError **error)
+{
+    return control_run(control, "rollback", 0, NULL, NULL, error);
+}
+
 void control_rollback(Control *control)
 {
-    control_run(control, "rollback", 0, NULL, NULL, NULL);
+    control_abandon(control, NULL);
 }
 
 /* --- Progress --------------------------------------------------------------------------------- */

@@ -24,10 +24,15 @@ bool control_install(const TargetOps *ops, Target *target, GError **error);
 /* False without an error where schema drover does not exist on this target. */
 bool control_installed(const TargetOps *ops, Target *target, bool *installed, GError **error);
 
-/* Takes the role's session lock on this session, then a higher epoch in drover.lease, and gives
- * every worker row of that role ("copy" owns copy-%) the new epoch. NO where somebody else holds
- * it. */
+/* Takes the role's session lock on this session, alone, then a higher epoch in drover.lease: every
+ * worker row of that role ("copy" owns copy-%) gets the new epoch, and the leases of those who
+ * shared the role are gone. NO where somebody else has it; take_over ends their sessions. */
 bool control_take_role(Control *control, const char *role, bool take_over, guint64 *epoch,
+                       GError **error);
+/* Takes the role's lock beside others that share it, and an epoch of its own: workers of it are
+ * called <role>-<epoch>-<n>. NO where somebody has the role alone. take_over: takes it alone first,
+ * which ends all others; those that are well join again. */
+bool control_join_role(Control *control, const char *role, bool take_over, guint64 *epoch,
                        GError **error);
 
 /* drover.migration, one column by name (a C constant, never user input). */
@@ -37,9 +42,12 @@ bool control_set(Control *control, const char *column, const char *value, GError
 /* Opens a data transaction: "begin", then the worker's row in drover.progress is changed first
  * (rule R11), its epoch checked by the same statement (rule R3). NO where a higher epoch exists. */
 bool control_write_begin(Control *control, const char *worker, guint64 epoch, GError **error);
-/* Creates the worker's row with this epoch where it is missing. */
+/* Creates the worker's row with this epoch, or gives it this epoch. NO where the role was taken
+ * with a higher one, or the migration is not the one that was started (it was dropped). */
 bool control_worker_register(Control *control, const char *worker, guint64 epoch, GError **error);
 bool control_commit(Control *control, GError **error);
+/* Ends the transaction and keeps nothing of it. */
+bool control_abandon(Control *control, GError **error);
 /* For error paths: rolls back, ignores failures (the connection may be gone). */
 void control_rollback(Control *control);
 
@@ -69,9 +77,21 @@ typedef struct Chunk {
     KeyRange range;
 } Chunk;
 bool control_chunks_add(Control *control, guint32 table, const GArray *ranges, GError **error);
-/* A chunk that is to do, NULL where there is none; skips those whose numbers are in `busy`
- * (claimed by other workers of this process: an array of guint64 table << 32 | chunk). */
-bool control_chunk_next(Control *control, const GArray *busy, Chunk **chunk, GError **error);
+/* Claims, in the open transaction and until it ends, however it ends: a table whose chunks are to
+ * be planned, a chunk that is to be copied, a table whose key is to be built. 0 or NULL where there
+ * is none that is in nobody's hands. Big tables come first. */
+bool control_plan_claim(Control *control, guint32 *table, GError **error);
+bool control_chunk_claim(Control *control, Chunk **chunk, GError **error);
+bool control_key_claim(Control *control, guint32 *table, GError **error);
+/* What the copy has to do still, whoever works on it. */
+typedef struct CopyLeft {
+    gint64 plans;  /* tables without chunks */
+    gint64 tables; /* those, and tables with chunks or the key to do */
+} CopyLeft;
+bool control_copy_left(Control *control, CopyLeft *left, GError **error);
+/* Who has claimed what of it, but for the workers of this epoch: "chunk 3 of table a.b by host1 pid
+ * 7 (copy-5-1, session 4711), for 35 s". Array of char *. */
+bool control_copy_held(Control *control, guint64 epoch, GPtrArray **held, GError **error);
 void chunk_free(Chunk *chunk);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Chunk, chunk_free)
 /* In the open transaction: marks the chunk done. Sets *last where no chunk of its table is left. */
@@ -79,11 +99,11 @@ bool control_chunk_done(Control *control, const Chunk *chunk, const char *worker
                         gint64 bytes, Position high, bool *last, GError **error);
 /* The highest HIGH of all chunks, and how many are to do. */
 bool control_copy_state(Control *control, gint64 *todo, Position *high, GError **error);
-/* Tables without a chunk in the ledger, big ones first: array of guint32. */
-bool control_tables_unplanned(Control *control, GArray **tables, GError **error);
-/* A table whose chunks are all done and whose key is not built, 0 where there is none; skips those
- * in `busy` (array of guint32). */
-bool control_table_unkeyed(Control *control, const GArray *busy, guint32 *table, GError **error);
+/* The end of the copy, in a transaction of its own: the consistent position and the next phase.
+ * Does nothing where it has been done. BUG where the copy is not at its end. */
+bool control_copy_finish(Control *control, GError **error);
+/* The snapshot that copies may use, where it still is this one, has gone. */
+bool control_snapshot_forget(Control *control, const char *snapshot, GError **error);
 bool control_table_state(Control *control, guint32 table, const char *state, GError **error);
 bool control_table_in_doubt(Control *control, guint32 table, const char *why, GError **error);
 

@@ -76,35 +76,93 @@ static bool read_bound(const char *literal, char ***bound, GError **error)
     return *bound != NULL;
 }
 
-bool control_chunk_next(Control *control, const GArray *busy, Chunk **chunk, GError **error)
+static bool read_chunk(const Answer *answer, Chunk *chunk, GError **error)
 {
-    g_autoptr(GString) taken = g_string_new("{");
-    for (guint i = 0; i < busy->len; i++) {
-        g_string_append_printf(taken, "%s%" G_GUINT64_FORMAT, i > 0 ? "," : "",
-                               g_array_index(busy, guint64, i));
+    guint64 table, number;
+    if (!number_read(answer_get(answer, 0, 0), 10, &table, error) ||
+        !number_read(answer_get(answer, 0, 1), 10, &number, error) ||
+        !read_bound(answer_get(answer, 0, 2), &chunk->range.lower, error) ||
+        !read_bound(answer_get(answer, 0, 3), &chunk->range.upper, error)) {
+        return false;
     }
-    g_string_append_c(taken, '}');
-    const char *values[] = {control->migration->name, taken->str};
+    chunk->table = (guint32)table;
+    chunk->number = (guint32)number;
+    return true;
+}
+
+bool control_chunk_claim(Control *control, Chunk **chunk, GError **error)
+{
+    const char *values[] = {control->migration->name};
     *chunk = NULL;
     g_autoptr(Answer) answer =
-        control->ops->execute(control->target, embedded_control_chunk_next, 2, values, error);
+        control->ops->execute(control->target, embedded_control_chunk_claim, 1, values, error);
     if (answer == NULL) {
         return false;
     }
     if (answer->n_rows == 0) {
         return true;
     }
-    guint64 table, number;
     g_autoptr(Chunk) found = g_new0(Chunk, 1);
-    if (!number_read(answer_get(answer, 0, 0), 10, &table, error) ||
-        !number_read(answer_get(answer, 0, 1), 10, &number, error) ||
-        !read_bound(answer_get(answer, 0, 2), &found->range.lower, error) ||
-        !read_bound(answer_get(answer, 0, 3), &found->range.upper, error)) {
+    if (!read_chunk(answer, found, error)) {
         return false;
     }
-    found->table = (guint32)table;
-    found->number = (guint32)number;
     *chunk = g_steal_pointer(&found);
+    return true;
+}
+
+static bool claim_table(Control *control, const char *sql, guint32 *table, GError **error)
+{
+    const char *values[] = {control->migration->name};
+    guint64 id = 0;
+    g_autoptr(Answer) answer = control->ops->execute(control->target, sql, 1, values, error);
+    if (answer == NULL ||
+        (answer->n_rows > 0 && !number_read(answer_get(answer, 0, 0), 10, &id, error))) {
+        return false;
+    }
+    *table = (guint32)id;
+    return true;
+}
+
+bool control_plan_claim(Control *control, guint32 *table, GError **error)
+{
+    return claim_table(control, embedded_control_plan_claim, table, error);
+}
+
+bool control_key_claim(Control *control, guint32 *table, GError **error)
+{
+    return claim_table(control, embedded_control_key_claim, table, error);
+}
+
+bool control_copy_left(Control *control, CopyLeft *left, GError **error)
+{
+    const char *values[] = {control->migration->name};
+    g_autoptr(Answer) answer = control->ops->execute(
+        control->target,
+        "select count(case when state = 'planned' then 1 end), count(*) from drover.tables "
+        "where migration = $1 and state in ('planned', 'copying', 'copied')",
+        1, values, error);
+    guint64 plans, tables;
+    if (answer == NULL || !number_read(answer_get(answer, 0, 0), 10, &plans, error) ||
+        !number_read(answer_get(answer, 0, 1), 10, &tables, error)) {
+        return false;
+    }
+    *left = (CopyLeft){(gint64)plans, (gint64)tables};
+    return true;
+}
+
+bool control_copy_held(Control *control, guint64 epoch, GPtrArray **held, GError **error)
+{
+    char number[NUMBER_TEXT_SIZE];
+    const char *values[] = {control->migration->name, number_text((gint64)epoch, number)};
+    g_autoptr(Answer) answer =
+        control->ops->execute(control->target, embedded_control_copy_held, 2, values, error);
+    if (answer == NULL) {
+        return false;
+    }
+    *held = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < answer->n_rows; i++) {
+        g_ptr_array_add(*held, g_strdup(answer_get(answer, i, 0)));
+    }
     return true;
 }
 
@@ -158,6 +216,67 @@ bool control_copy_state(Control *control, gint64 *todo, Position *high, GError *
     return true;
 }
 
+/* --- The end of the copy ---------------------------------------------------------------------- */
+
+/* Whoever else ends the copy waits here. */
+static bool is_still_copying(Control *control, bool *copying, GError **error)
+{
+    const char *values[] = {control->migration->name};
+    g_autoptr(Answer) answer = control->ops->execute(
+        control->target, "select phase from drover.migration where name = $1 for no key update", 1,
+        values, error);
+    if (answer == NULL) {
+        return false;
+    }
+    *copying = g_strcmp0(answer_get(answer, 0, 0), "copying") == 0;
+    return true;
+}
+
+static bool write_the_end(Control *control, GError **error)
+{
+    char text[POSITION_TEXT_SIZE];
+    Position high, start = control->migration->start;
+    CopyLeft left;
+    gint64 chunks;
+    if (!control_copy_state(control, &chunks, &high, error) ||
+        !control_copy_left(control, &left, error)) {
+        return false;
+    }
+    if (chunks > 0 || left.tables > 0) {
+        g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG,
+                    "the copy ended, and %" G_GINT64_FORMAT " chunks and %" G_GINT64_FORMAT
+                    " tables are still to do",
+                    chunks, left.tables);
+        return false;
+    }
+    position_format(position_compare(high, start) > 0 ? high : start, text);
+    return control_set(control, "consistent_position", text, error) &&
+           control_set(control, "snapshot", NULL, error) &&
+           control_set(control, "phase", "catching_up", error);
+}
+
+bool control_copy_finish(Control *control, GError **error)
+{
+    bool copying = false;
+    if (control_run(control, "begin", 0, NULL, NULL, error) &&
+        is_still_copying(control, &copying, error) && (!copying || write_the_end(control, error)) &&
+        control_commit(control, error)) {
+        return true;
+    }
+    control_rollback(control);
+    return false;
+}
+
+bool control_snapshot_forget(Control *control, const char *snapshot, GError **error)
+{
+    const char *values[] = {control->migration->name, snapshot};
+    return control_run(
+        control, "update drover.migration set snapshot = null where name = $1 and snapshot = $2", 2,
+        values, NULL, error);
+}
+
+/* --- Tables ----------------------------------------------------------------------------------- */
+
 static bool set_table(Control *control, const char *sql, guint32 table, const char *value,
                       GError **error)
 {
@@ -188,44 +307,4 @@ bool control_table_in_doubt(Control *control, guint32 table, const char *why, GE
     return set_table(control,
                      "update drover.tables set in_doubt = $3 where migration = $1 and id = $2",
                      table, why, error);
-}
-
-bool control_tables_unplanned(Control *control, GArray **tables, GError **error)
-{
-    const char *values[] = {control->migration->name};
-    g_autoptr(Answer) answer =
-        control->ops->execute(control->target, embedded_control_tables_unplanned, 1, values, error);
-    if (answer == NULL) {
-        return false;
-    }
-    g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(guint32));
-    for (guint i = 0; i < answer->n_rows; i++) {
-        guint64 id;
-        if (!number_read(answer_get(answer, i, 0), 10, &id, error)) {
-            return false;
-        }
-        guint32 table = (guint32)id;
-        g_array_append_val(list, table);
-    }
-    *tables = g_steal_pointer(&list);
-    return true;
-}
-
-bool control_table_unkeyed(Control *control, const GArray *busy, guint32 *table, GError **error)
-{
-    g_autoptr(GString) taken = g_string_new("{");
-    for (guint i = 0; i < busy->len; i++) {
-        g_string_append_printf(taken, "%s%u", i > 0 ? "," : "", g_array_index(busy, guint32, i));
-    }
-    g_string_append_c(taken, '}');
-    const char *values[] = {control->migration->name, taken->str};
-    g_autoptr(Answer) answer =
-        control->ops->execute(control->target, embedded_control_table_unkeyed, 2, values, error);
-    guint64 id = 0;
-    if (answer == NULL ||
-        (answer->n_rows > 0 && !number_read(answer_get(answer, 0, 0), 10, &id, error))) {
-        return false;
-    }
-    *table = (guint32)id;
-    return true;
 }

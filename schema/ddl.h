@@ -29,12 +29,25 @@ GPtrArray *ddl_plan(PGconn *source, GPtrArray *tables, GError **error);
 GPtrArray *ddl_plan_full(PGconn *source, GPtrArray *tables, GPtrArray *left_out,
                          GPtrArray *relations, GError **error);
 
-/* Stores the steps in drover.ddl; runs the pending steps of some kinds (NULL-terminated), each in a
- * transaction of its own with its `done`, and records what it creates in drover.object. table_id 0:
- * of any table. Stops between steps when the runtime is stopping. */
+/* Stores the steps in drover.ddl. */
 bool ddl_store(Control *control, GPtrArray *steps, GError **error);
-bool ddl_run(Control *control, const char *const *kinds, guint32 table_id, Runtime *runtime,
-             GError **error);
-/* One pending step of these kinds that no other session is working on (SKIP LOCKED), for building
- * in parallel: *ran false where none is left. */
-bool ddl_run_one(Control *control, const char *const *kinds, bool *ran, GError **error);
+
+/* Who runs steps: a row of drover.progress. */
+typedef struct DdlWorker {
+    const char *name;
+    guint64 epoch;
+} DdlWorker;
+
+typedef enum {
+    DDL_IN_ORDER, /* the first pending step; none while another session is at it */
+    DDL_ANY       /* one that no other session is at, for building in parallel */
+} DdlPick;
+
+/* Runs one pending step of some kinds (NULL-terminated) in a data transaction of its own with its
+ * `done`, and records what it creates in drover.object. *ran false where there is none to take. */
+bool ddl_run_one(Control *control, const DdlWorker *worker, const char *const *kinds, DdlPick pick,
+                 bool *ran, GError **error);
+/* All pending steps of some kinds of one table, in the open transaction. */
+bool ddl_run_table(Control *control, const char *const *kinds, guint32 table_id, GError **error);
+/* Is any step of some kinds not done, whoever is at it? */
+bool ddl_left(Control *control, const char *const *kinds, bool *left, GError **error);

@@ -1,6 +1,7 @@
 /*
  * Storing and running the steps of a DDL plan. A step, its `done` and the record of what it creates
- * are one transaction of the target, so that a kill leaves either all of them or none.
+ * are one transaction of the target, so that a kill leaves either all of them or none; while it is
+ * open, nobody else takes the step.
  */
 #include "schema/ddl.h"
 
@@ -49,11 +50,8 @@ bool ddl_store(Control *control, GPtrArray *steps, GError **error)
     return answer != NULL;
 }
 
-typedef enum { PICK_WAIT, PICK_SKIP } PickMode;
-
 /* " from drover.ddl where ..." for the pending steps of some kinds; fills values from $1. */
-static GString *pending_sql(const Control *control, const char *const *kinds, const char *table_id,
-                            GPtrArray *values)
+static GString *pending_sql(const Control *control, const char *const *kinds, GPtrArray *values)
 {
     GString *sql = g_string_new(" from drover.ddl where migration = $1 and not done and kind in (");
     g_ptr_array_add(values, control->migration->name);
@@ -62,32 +60,37 @@ static GString *pending_sql(const Control *control, const char *const *kinds, co
         g_string_append_printf(sql, "%s$%u", i > 0 ? ", " : "", values->len);
     }
     g_string_append_c(sql, ')');
-    if (table_id != NULL) {
-        g_ptr_array_add(values, (gpointer)(gintptr)table_id);
-        g_string_append_printf(sql, " and table_id = $%u::integer", values->len);
-    }
     return sql;
 }
 
+/* table NULL: of any. */
 static Answer *ask_pending(Control *control, const char *before, const char *const *kinds,
-                           const char *table_id, const char *after, GError **error)
+                           const char *after, const char *table, GError **error)
 {
     g_autoptr(GPtrArray) values = g_ptr_array_new();
-    g_autoptr(GString) sql = pending_sql(control, kinds, table_id, values);
+    g_autoptr(GString) sql = pending_sql(control, kinds, values);
     g_string_prepend(sql, before);
+    if (table != NULL) {
+        g_ptr_array_add(values, (gpointer)(gintptr)table);
+        g_string_append_printf(sql, " and table_id = $%u::integer", values->len);
+    }
     g_string_append(sql, after);
     return control->ops->execute(control->target, sql->str, values->len,
                                  (const char *const *)values->pdata, error);
 }
 
+#define STEP_COLUMNS "select step, kind, name, statement"
+
 /* In the open transaction: locks the next pending step. */
-static Answer *pick(Control *control, const char *const *kinds, const char *table_id, PickMode mode,
-                    GError **error)
+static Answer *pick_step(Control *control, const char *const *kinds, DdlPick pick, GError **error)
 {
-    return ask_pending(control, "select step, kind, name, statement", kinds, table_id,
-                       mode == PICK_SKIP ? " order by step limit 1 for update skip locked"
-                                         : " order by step limit 1 for update",
-                       error);
+    if (pick == DDL_ANY)
+        return ask_pending(control, STEP_COLUMNS, kinds,
+                           " order by step limit 1 for update skip locked", NULL, error);
+    return ask_pending(control,
+                       STEP_COLUMNS " from drover.ddl where migration = $1 and not done and step = "
+                                    "(select min(step)",
+                       kinds, ") for update skip locked", NULL, error);
 }
 
 /* Which steps create something of its own in drover.object; constraints belong to their table. */
@@ -114,10 +117,10 @@ static bool schema_exists(Control *control, const char *name, bool *exists, GErr
 }
 
 /* In the open transaction. */
-static bool run_step(Control *control, const Answer *step, GError **error)
+static bool run_step(Control *control, const Answer *steps, guint row, GError **error)
 {
-    const char *number = answer_get(step, 0, 0), *kind = answer_get(step, 0, 1);
-    const char *name = answer_get(step, 0, 2), *statement = answer_get(step, 0, 3);
+    const char *number = answer_get(steps, row, 0), *kind = answer_get(steps, row, 1);
+    const char *name = answer_get(steps, row, 2), *statement = answer_get(steps, row, 3);
     const char *object = object_kind(kind, statement);
     bool exists = false;
     if (strcmp(kind, "schema") == 0 && !schema_exists(control, name, &exists, error))
@@ -144,27 +147,27 @@ static bool run_step(Control *control, const Answer *step, GError **error)
 }
 
 /* One step in a transaction of its own. */
-static bool step_once(Control *control, const char *const *kinds, const char *table_id,
-                      PickMode mode, bool *ran, GError **error)
+static bool step_once(Control *control, const DdlWorker *worker, const char *const *kinds,
+                      DdlPick pick, bool *ran, GError **error)
 {
-    g_autoptr(Answer) begun = control->ops->execute(control->target, "begin", 0, NULL, error);
-    if (begun == NULL)
+    if (!control_write_begin(control, worker->name, worker->epoch, error))
         return false;
-    g_autoptr(Answer) step = pick(control, kinds, table_id, mode, error);
+    g_autoptr(Answer) step = pick_step(control, kinds, pick, error);
     *ran = step != NULL && step->n_rows > 0;
-    if (step != NULL && (!*ran || run_step(control, step, error)) && control_commit(control, error))
+    if (*ran ? run_step(control, step, 0, error) && control_commit(control, error)
+             : step != NULL && control_abandon(control, error))
         return true;
     control_rollback(control);
     return false;
 }
 
 /* Two foreign keys that are made at once may wait for each other; trying again is safe. */
-static bool step_with_retries(Control *control, const char *const *kinds, const char *table_id,
-                              PickMode mode, bool *ran, GError **error)
+bool ddl_run_one(Control *control, const DdlWorker *worker, const char *const *kinds, DdlPick pick,
+                 bool *ran, GError **error)
 {
     for (guint attempt = 1;; attempt++) {
         g_autoptr(GError) problem = NULL;
-        if (step_once(control, kinds, table_id, mode, ran, &problem))
+        if (step_once(control, worker, kinds, pick, ran, &problem))
             return true;
         if (attempt == DEADLOCK_ATTEMPTS || !drover_error_is_retry(problem)) {
             g_propagate_error(error, g_steal_pointer(&problem));
@@ -173,34 +176,24 @@ static bool step_with_retries(Control *control, const char *const *kinds, const 
     }
 }
 
-/* Somebody else may have finished the step that was waited for while others are still to do. */
-static bool any_pending(Control *control, const char *const *kinds, const char *table_id,
-                        bool *pending, GError **error)
+bool ddl_run_table(Control *control, const char *const *kinds, guint32 table_id, GError **error)
 {
-    g_autoptr(Answer) answer =
-        ask_pending(control, "select count(*) > 0", kinds, table_id, "", error);
+    g_autofree char *table = g_strdup_printf("%u", table_id);
+    g_autoptr(Answer) steps =
+        ask_pending(control, STEP_COLUMNS, kinds, " order by step for update", table, error);
+    if (steps == NULL)
+        return false;
+    for (guint i = 0; i < steps->n_rows; i++)
+        if (!run_step(control, steps, i, error))
+            return false;
+    return true;
+}
+
+bool ddl_left(Control *control, const char *const *kinds, bool *left, GError **error)
+{
+    g_autoptr(Answer) answer = ask_pending(control, "select count(*) > 0", kinds, "", NULL, error);
     if (answer == NULL)
         return false;
-    *pending = g_strcmp0(answer_get(answer, 0, 0), "t") == 0;
+    *left = g_strcmp0(answer_get(answer, 0, 0), "t") == 0;
     return true;
-}
-
-bool ddl_run(Control *control, const char *const *kinds, guint32 table_id, Runtime *runtime,
-             GError **error)
-{
-    g_autofree char *table = table_id == 0 ? NULL : g_strdup_printf("%u", table_id);
-    bool pending = true;
-    while (pending && !runtime_stopping(runtime)) {
-        bool ran;
-        if (!step_with_retries(control, kinds, table, PICK_WAIT, &ran, error))
-            return false;
-        if (!ran && !any_pending(control, kinds, table, &pending, error))
-            return false;
-    }
-    return true;
-}
-
-bool ddl_run_one(Control *control, const char *const *kinds, bool *ran, GError **error)
-{
-    return step_with_retries(control, kinds, NULL, PICK_SKIP, ran, error);
 }

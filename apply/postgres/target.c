@@ -231,6 +231,7 @@ const TargetOps pg_target_ops = {
     .close = pg_close,
     .execute = pg_execute,
     .lock_role = target_lock_role,
+    .role_holders = target_role_holders,
     .prepare_writes = pg_prepare_writes,
     .copy_begin = pg_copy_begin,
     .copy_data = pg_copy_data,

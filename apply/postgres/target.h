@@ -43,9 +43,11 @@ const char *target_prepare(Target *target, const char *sql, int n, const Oid *ty
 /* Runs one statement or several; *rows: what the last one says it changed. rows may be NULL. */
 bool target_run(Target *target, const char *sql, gint64 *rows, GError **error);
 
-/* lock.c: TargetOps.lock_role. */
-bool target_lock_role(Target *target, const Migration *migration, const char *role, bool take_over,
-                      GError **error);
+/* lock.c: TargetOps.lock_role and TargetOps.role_holders. */
+bool target_lock_role(Target *target, const Migration *migration, const char *role, RoleHold hold,
+                      bool take_over, GError **error);
+Answer *target_role_holders(Target *target, const Migration *migration, const char *const *roles,
+                            GError **error);
 
 /* write.c: TargetOps.write. */
 bool target_write(Target *target, NetTable *tables, guint n_tables, bool consistent,

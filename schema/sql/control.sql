@@ -11,6 +11,7 @@ create table if not exists drover.migration (
     slot text,                         -- intent: recorded before the slot is created
     start_position text,               -- P0; null until the slot exists
     consistent_position text,          -- highest HIGH of all chunks, once the copy is done
+    snapshot text,                     -- exported with the slot, while capture keeps it for the copy
     bus_uuid text,
     paused boolean not null default false,
     version integer not null default 1, -- of this control schema
@@ -18,10 +19,11 @@ create table if not exists drover.migration (
     updated_at timestamptz not null default now()
 );
 
--- Who holds a role, and its epoch: taken under the role's session lock.
+-- Who holds a role, and its epoch: taken under the role's session lock. Those who share a role
+-- (copy) have a row each, copy-<epoch>; row copy is of who had it alone last.
 create table if not exists drover.lease (
     migration text not null references drover.migration on delete cascade,
-    role text not null,                -- run capture copy apply
+    role text not null,                -- capture copy apply copy-<epoch>
     epoch bigint not null,
     holder text not null,              -- host and process
     backend_pid integer not null,      -- of the session that holds the lock
@@ -33,7 +35,7 @@ create table if not exists drover.lease (
 -- that statement), with the position that the transaction reaches.
 create table if not exists drover.progress (
     migration text not null references drover.migration on delete cascade,
-    worker text not null,              -- apply, copy-1, copy-2, ...
+    worker text not null,              -- apply, apply-build-<n>, copy-<epoch>-<n>
     epoch bigint not null,
     writes bigint not null default 0,
     position text,                     -- apply: end of the last applied transaction
@@ -67,7 +69,8 @@ create table if not exists drover.tables (
     primary key (migration, id)
 ) with (fillfactor = 50);
 
--- The copy's ledger: a chunk is done in the transaction that wrote its rows.
+-- The copy's ledger: a chunk is done in the transaction that wrote its rows, and claimed by a row
+-- lock in that transaction.
 create table if not exists drover.chunk (
     migration text not null,
     table_id integer not null,

@@ -14,6 +14,13 @@
 #include <pthread.h>
 #include <string.h>
 
+/* Waits for what another process of the server is about to do. */
+#define UNTIL(condition)                                                                           \
+    for (int tries = 0; !(condition); tries++) {                                                   \
+        assert_true(tries < 10000);                                                                \
+        g_usleep(1000);                                                                            \
+    }
+
 static char shop_name[] = "shop";
 static char shop_uuid[] = "7f000000-0000-4000-8000-000000000001";
 static char side[] = "target";
@@ -186,6 +193,129 @@ static void test_a_taken_over_worker_cannot_write(void **state)
     pg_target_ops.close(other.target);
 }
 
+/* A session that has joined the role, with its epoch. */
+static Control join(Fixture *fixture, bool take_over, guint64 *epoch)
+{
+    g_autoptr(GError) error = NULL;
+    Control control = {&pg_target_ops, open_target(fixture), &fixture->migration};
+    MUST(control_join_role(&control, "copy", take_over, epoch, &error));
+    return control;
+}
+
+static void register_copier(Control *control, guint64 epoch)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *worker = g_strdup_printf("copy-%" G_GUINT64_FORMAT "-1", epoch);
+    MUST(control_worker_register(control, worker, epoch, &error));
+}
+
+static bool write_as(Control *control, guint64 epoch, GError **error)
+{
+    g_autofree char *worker = g_strdup_printf("copy-%" G_GUINT64_FORMAT "-1", epoch);
+    return control_write_begin(control, worker, epoch, error) && control_commit(control, error);
+}
+
+static void test_many_share_a_role_each_with_an_epoch_of_its_own(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    guint64 first, second, alone;
+    Control one = join(fixture, false, &first), other = join(fixture, false, &second);
+    assert_true(second > first);
+    register_copier(&one, first);
+    register_copier(&other, second);
+    MUST(write_as(&one, first, &error));
+    MUST(write_as(&other, second, &error));
+    assert_answer(fixture, "select count(*) from drover.lease where role like 'copy-%'", "2");
+    MUST_FAIL(control_take_role(&fixture->control, "copy", false, &alone, &error), DROVER_ERROR_NO);
+    pg_target_ops.close(one.target);
+    pg_target_ops.close(other.target);
+}
+
+static void test_who_takes_a_shared_role_alone_fences_off_all_sharers(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    guint64 first, second, alone;
+    Control one = join(fixture, false, &first), other = join(fixture, false, &second);
+    Control sleeper = {&pg_target_ops, open_target(fixture), &fixture->migration};
+    register_copier(&one, first);
+    MUST(control_take_role(&fixture->control, "copy", true, &alone, &error));
+    assert_true(alone > second);
+    MUST_FAIL(write_as(&sleeper, first, &error), DROVER_ERROR_NO);
+    MUST_FAIL(control_worker_register(&sleeper, "copy-1-1", first, &error), DROVER_ERROR_NO);
+    MUST_FAIL(control_worker_register(&sleeper, "copy-2-1", second, &error), DROVER_ERROR_NO);
+    pg_target_ops.close(one.target);
+    pg_target_ops.close(other.target);
+    pg_target_ops.close(sleeper.target);
+}
+
+static void test_joining_with_a_take_over_lets_others_in_again(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    guint64 first, second, third;
+    Control one = join(fixture, false, &first);
+    register_copier(&one, first);
+    Control other = join(fixture, true, &second);
+    register_copier(&other, second);
+    MUST_FAIL(control_get(&one, "phase", &(char *){NULL}, &error), DROVER_ERROR_RETRY);
+    Control again = join(fixture, false, &third);
+    register_copier(&again, third);
+    MUST_FAIL(write_as(&again, first, &error), DROVER_ERROR_NO);
+    MUST(write_as(&again, third, &error));
+    MUST(write_as(&other, second, &error));
+    pg_target_ops.close(one.target);
+    pg_target_ops.close(other.target);
+    pg_target_ops.close(again.target);
+}
+
+static void test_joining_sweeps_up_after_those_who_have_gone(void **state)
+{
+    Fixture *fixture = *state;
+    guint64 gone, here, fresh;
+    Control dead = join(fixture, false, &gone);
+    register_copier(&dead, gone);
+    Control alive = join(fixture, false, &here);
+    register_copier(&alive, here);
+    pg_target_ops.close(dead.target);
+    UNTIL(scratch_number(fixture->database,
+                         "select count(*) from pg_locks where locktype = 'advisory'") == 1)
+    Control newcomer = join(fixture, false, &fresh);
+    assert_true(fresh > here);
+    g_autofree char *expected = g_strdup_printf("copy-%" G_GUINT64_FORMAT "-1", here);
+    assert_answer(fixture, "select string_agg(worker, ' ') from drover.progress", expected);
+    assert_answer(fixture, "select count(*) from drover.lease", "2");
+    pg_target_ops.close(alive.target);
+    pg_target_ops.close(newcomer.target);
+}
+
+static void test_an_epoch_never_comes_again(void **state)
+{
+    Fixture *fixture = *state;
+    guint64 last = 0;
+    for (int i = 0; i < 5; i++) {
+        guint64 epoch;
+        Control control = join(fixture, i == 2, &epoch);
+        assert_true(epoch > last);
+        last = epoch;
+        register_copier(&control, epoch);
+        pg_target_ops.close(control.target);
+    }
+}
+
+static void test_a_worker_of_a_dropped_migration_cannot_register(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    char other_uuid[] = "7f000000-0000-4000-8000-000000000002";
+    Migration slept = fixture->migration;
+    slept.uuid = other_uuid;
+    Control sleeper = {&pg_target_ops, fixture->control.target, &slept};
+    MUST_FAIL(control_worker_register(&sleeper, "apply", 7, &error), DROVER_ERROR_NO);
+    assert_answer(fixture, "select count(*) from drover.progress", "0");
+}
+
 static void test_a_role_owns_only_its_own_workers(void **state)
 {
     Fixture *fixture = *state;
@@ -317,54 +447,121 @@ static void add_ranges(Fixture *fixture, guint32 table, guint n, const char *odd
     MUST(control_chunks_add(&fixture->control, table, ranges, &error));
 }
 
-static Chunk *next_chunk(Fixture *fixture, const GArray *busy)
+/* Another session with a transaction in which it claims. */
+static Control begin(Fixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    Control control = {&pg_target_ops, open_target(fixture), &fixture->migration};
+    g_autoptr(Answer) begun = NULL;
+    MUST(begun = pg_target_ops.execute(control.target, "begin", 0, NULL, &error));
+    return control;
+}
+
+static Chunk *claim(Control *control)
 {
     g_autoptr(GError) error = NULL;
     Chunk *chunk = NULL;
-    MUST(control_chunk_next(&fixture->control, busy, &chunk, &error));
+    MUST(control_chunk_claim(control, &chunk, &error));
     return chunk;
 }
 
-static void take(GArray *busy, const Chunk *chunk)
+static void finish(Control *control, const Chunk *chunk, guint64 high, bool expect_last)
 {
-    guint64 id = (guint64)chunk->table << 32 | chunk->number;
-    g_array_append_val(busy, id);
+    g_autoptr(GError) error = NULL;
+    bool last = !expect_last;
+    MUST(control_chunk_done(control, chunk, "copy-1-1", 5, 50, (Position){high, 0}, &last, &error));
+    assert_int_equal(last, expect_last);
+}
+
+static guint32 claim_key(Control *control)
+{
+    g_autoptr(GError) error = NULL;
+    guint32 table = 9;
+    MUST(control_key_claim(control, &table, &error));
+    return table;
+}
+
+static guint32 claim_plan(Control *control)
+{
+    g_autoptr(GError) error = NULL;
+    guint32 table = 9;
+    MUST(control_plan_claim(control, &table, &error));
+    return table;
 }
 
 static void test_bounds_may_hold_any_character(void **state)
 {
     Fixture *fixture = *state;
     const char *odd = "it's \"{NULL}\", a\\b\té\xF0\x9F\x98\x80 ";
-    g_autoptr(GArray) busy = g_array_new(FALSE, FALSE, sizeof(guint64));
     add_ranges(fixture, 1, 3, odd);
-    g_autoptr(Chunk) first = next_chunk(fixture, busy);
-    take(busy, first);
+    Control sessions[] = {begin(fixture), begin(fixture), begin(fixture)};
+    g_autoptr(Chunk) first = claim(&sessions[0]);
     assert_null(first->range.lower);
     assert_string_equal(first->range.upper[1], odd);
-    g_autoptr(Chunk) second = next_chunk(fixture, busy);
-    take(busy, second);
+    g_autoptr(Chunk) second = claim(&sessions[1]);
     assert_string_equal(second->range.lower[0], "7");
     assert_string_equal(second->range.lower[1], odd);
     assert_null(second->range.lower[2]);
-    g_autoptr(Chunk) third = next_chunk(fixture, busy);
+    g_autoptr(Chunk) third = claim(&sessions[2]);
     assert_string_equal(third->range.lower[1], odd);
     assert_null(third->range.upper);
+    for (gsize i = 0; i < G_N_ELEMENTS(sessions); i++)
+        pg_target_ops.close(sessions[i].target);
 }
 
-static void test_chunks_come_from_big_tables_first_and_once(void **state)
+static void test_chunks_are_claimed_from_big_tables_first_and_by_one_session(void **state)
 {
     Fixture *fixture = *state;
-    g_autoptr(GArray) busy = g_array_new(FALSE, FALSE, sizeof(guint64));
     add_ranges(fixture, 1, 2, "x");
     add_ranges(fixture, 2, 2, "x");
     const guint32 expected[][2] = {{2, 1}, {2, 2}, {1, 1}, {1, 2}};
-    for (gsize i = 0; i < G_N_ELEMENTS(expected); i++) {
-        g_autoptr(Chunk) chunk = next_chunk(fixture, busy);
+    Control sessions[G_N_ELEMENTS(expected) + 1];
+    for (gsize i = 0; i < G_N_ELEMENTS(sessions); i++) {
+        sessions[i] = begin(fixture);
+        g_autoptr(Chunk) chunk = claim(&sessions[i]);
+        if (i == G_N_ELEMENTS(expected)) {
+            assert_null(chunk);
+            continue;
+        }
         assert_int_equal(chunk->table, expected[i][0]);
         assert_int_equal(chunk->number, expected[i][1]);
-        take(busy, chunk);
     }
-    assert_null(next_chunk(fixture, busy));
+    for (gsize i = 0; i < G_N_ELEMENTS(sessions); i++)
+        pg_target_ops.close(sessions[i].target);
+}
+
+static void test_a_claim_ends_with_its_session(void **state)
+{
+    Fixture *fixture = *state;
+    add_ranges(fixture, 1, 1, "x");
+    Control dies = begin(fixture), waits = begin(fixture);
+    g_autoptr(Chunk) chunk = claim(&dies);
+    assert_non_null(chunk);
+    assert_null(claim(&waits));
+    pg_target_ops.close(dies.target);
+    g_autoptr(Chunk) again = NULL;
+    UNTIL((again = claim(&waits)) != NULL)
+    assert_int_equal(again->number, 1);
+    pg_target_ops.close(waits.target);
+}
+
+/* The one who waited sees what was committed while it did. */
+static void test_a_chunk_that_is_done_is_never_claimed_again(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    add_ranges(fixture, 1, 2, "x");
+    Control one = begin(fixture), other = begin(fixture);
+    g_autoptr(Chunk) first = claim(&one);
+    finish(&one, first, 7, false);
+    MUST(control_commit(&one, &error));
+    g_autoptr(Chunk) second = claim(&other);
+    assert_int_equal(second->number, 2);
+    finish(&other, second, 8, true);
+    MUST(control_commit(&other, &error));
+    assert_null(claim(&one));
+    pg_target_ops.close(one.target);
+    pg_target_ops.close(other.target);
 }
 
 static void test_a_plan_of_many_chunks_keeps_their_order(void **state)
@@ -383,15 +580,13 @@ static void test_the_last_chunk_of_a_table_is_noticed(void **state)
     Fixture *fixture = *state;
     Control *control = &fixture->control;
     GError *error = NULL;
-    g_autoptr(GArray) busy = g_array_new(FALSE, FALSE, sizeof(guint64));
     add_ranges(fixture, 1, 2, "x");
     for (guint i = 1; i <= 2; i++) {
-        bool last = i != 2;
-        g_autoptr(Chunk) chunk = next_chunk(fixture, busy);
-        MUST(control_chunk_done(control, chunk, "copy-1", 5, 50, (Position){i, 0}, &last, &error));
-        assert_int_equal(last, i == 2);
+        bool last;
+        g_autoptr(Chunk) chunk = claim(control);
+        finish(control, chunk, i, i == 2);
         MUST_FAIL(
-            control_chunk_done(control, chunk, "copy-1", 5, 50, (Position){i, 0}, &last, &error),
+            control_chunk_done(control, chunk, "copy-1-1", 5, 50, (Position){i, 0}, &last, &error),
             DROVER_ERROR_RETRY);
     }
 }
@@ -403,35 +598,36 @@ static void test_the_copy_state_has_the_highest_high(void **state)
     GError *error = NULL;
     gint64 todo;
     Position high;
-    g_autoptr(GArray) busy = g_array_new(FALSE, FALSE, sizeof(guint64));
     add_ranges(fixture, 1, 3, "x");
     MUST(control_copy_state(control, &todo, &high, &error));
     assert_int_equal(todo, 3);
     assert_true(position_is_zero(high));
     const guint64 highs[] = {G_GUINT64_CONSTANT(0x900000000), G_GUINT64_CONSTANT(0x1000000000)};
     for (gsize i = 0; i < G_N_ELEMENTS(highs); i++) {
-        bool last;
-        g_autoptr(Chunk) chunk = next_chunk(fixture, busy);
-        MUST(control_chunk_done(control, chunk, "copy-1", 5, 50, (Position){highs[i], 0}, &last,
-                                &error));
+        g_autoptr(Chunk) chunk = claim(control);
+        finish(control, chunk, highs[i], false);
     }
     MUST(control_copy_state(control, &todo, &high, &error));
     assert_int_equal(todo, 1);
     assert_int_equal(high.major, highs[1]);
 }
 
-static void test_tables_without_chunks_are_to_plan_big_ones_first(void **state)
+static void test_tables_are_planned_by_one_session_big_ones_first(void **state)
 {
     Fixture *fixture = *state;
     GError *error = NULL;
-    g_autoptr(GArray) both = NULL, one = NULL;
-    MUST(control_tables_unplanned(&fixture->control, &both, &error));
-    assert_int_equal(both->len, 2);
-    assert_int_equal(g_array_index(both, guint32, 0), 2);
-    add_ranges(fixture, 2, 1, "x");
-    MUST(control_tables_unplanned(&fixture->control, &one, &error));
-    assert_int_equal(one->len, 1);
-    assert_int_equal(g_array_index(one, guint32, 0), 1);
+    Control one = begin(fixture), other = begin(fixture), third = begin(fixture);
+    assert_int_equal(claim_plan(&one), 2);
+    assert_int_equal(claim_plan(&other), 1);
+    assert_int_equal(claim_plan(&third), 0);
+    MUST(control_table_state(&one, 2, "copying", &error));
+    MUST(control_commit(&one, &error));
+    pg_target_ops.close(other.target);
+    guint32 table = 0;
+    UNTIL((table = claim_plan(&third)) != 0)
+    assert_int_equal(table, 1);
+    pg_target_ops.close(one.target);
+    pg_target_ops.close(third.target);
 }
 
 static void test_a_copied_table_waits_for_its_key(void **state)
@@ -439,21 +635,109 @@ static void test_a_copied_table_waits_for_its_key(void **state)
     Fixture *fixture = *state;
     Control *control = &fixture->control;
     GError *error = NULL;
-    guint32 table = 9;
-    g_autoptr(GArray) busy = g_array_new(FALSE, FALSE, sizeof(guint32));
+    CopyLeft left;
     add_ranges(fixture, 1, 1, "x");
-    MUST(control_table_unkeyed(control, busy, &table, &error));
-    assert_int_equal(table, 0);
+    MUST(control_table_state(control, 1, "copying", &error));
+    assert_int_equal(claim_key(control), 0);
     scratch_run(fixture->database, "update drover.chunk set state = 'done'");
-    MUST(control_table_unkeyed(control, busy, &table, &error));
-    assert_int_equal(table, 1);
-    g_array_append_val(busy, table);
-    MUST(control_table_unkeyed(control, busy, &table, &error));
-    assert_int_equal(table, 0);
-    g_array_set_size(busy, 0);
-    MUST(control_table_state(control, 1, "keyed", &error));
-    MUST(control_table_unkeyed(control, busy, &table, &error));
-    assert_int_equal(table, 0);
+    Control one = begin(fixture), other = begin(fixture);
+    assert_int_equal(claim_key(&one), 1);
+    assert_int_equal(claim_key(&other), 0);
+    MUST(control_copy_left(control, &left, &error));
+    assert_int_equal(left.tables, 2);
+    assert_int_equal(left.plans, 1);
+    MUST(control_table_state(&one, 1, "keyed", &error));
+    MUST(control_commit(&one, &error));
+    assert_int_equal(claim_key(&other), 0);
+    MUST(control_copy_left(control, &left, &error));
+    assert_int_equal(left.tables, 1);
+    pg_target_ops.close(one.target);
+    pg_target_ops.close(other.target);
+}
+
+static void test_who_holds_what_is_told(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    guint64 epoch;
+    g_autoptr(GPtrArray) held = NULL, others = NULL;
+    add_ranges(fixture, 1, 2, "x");
+    Control control = join(fixture, false, &epoch);
+    g_autofree char *worker = g_strdup_printf("copy-%" G_GUINT64_FORMAT "-1", epoch);
+    g_autofree char *label = g_strdup_printf("drover shop %s", worker);
+    MUST(control_worker_register(&control, worker, epoch, &error));
+    Control session = {&pg_target_ops, NULL, &fixture->migration};
+    MUST(session.target = pg_target_ops.connect(&fixture->endpoint, label, &error));
+    MUST(control_write_begin(&session, worker, epoch, &error));
+    g_autoptr(Chunk) chunk = claim(&session);
+    MUST(control_copy_held(&fixture->control, epoch + 1, &held, &error));
+    assert_int_equal(held->len, 1);
+    const char *text = g_ptr_array_index(held, 0);
+    if (!g_str_has_prefix(text, "chunk 1 of table s.small by ") || strstr(text, " pid ") == NULL ||
+        strstr(text, worker) == NULL)
+        fail_msg("%s", text);
+    MUST(control_copy_held(&fixture->control, epoch, &others, &error));
+    assert_int_equal(others->len, 0);
+    pg_target_ops.close(session.target);
+    pg_target_ops.close(control.target);
+}
+
+static void test_the_copy_ends_once_at_its_highest_high(void **state)
+{
+    Fixture *fixture = *state;
+    Control *control = &fixture->control;
+    GError *error = NULL;
+    fixture->migration.start = (Position){3, 0};
+    scratch_run(fixture->database, "update drover.migration set phase = 'copying', snapshot = 'x'; "
+                                   "update drover.tables set state = 'keyed'");
+    add_ranges(fixture, 1, 1, "x");
+    MUST_FAIL(control_copy_finish(control, &error), DROVER_ERROR_BUG);
+    assert_answer(fixture, "select phase from drover.migration", "copying");
+    g_autoptr(Chunk) chunk = claim(control);
+    finish(control, chunk, 0x25, true);
+    MUST(control_copy_finish(control, &error));
+    assert_answer(fixture,
+                  "select concat_ws(' ', phase, consistent_position, coalesce(snapshot, 'gone')) "
+                  "from drover.migration",
+                  "catching_up 0/25 gone");
+    scratch_run(fixture->database, "update drover.migration set phase = 'indexing'; "
+                                   "update drover.chunk set high = '0/99'");
+    MUST(control_copy_finish(control, &error));
+    assert_answer(fixture,
+                  "select concat_ws(' ', phase, consistent_position) from drover.migration",
+                  "indexing 0/25");
+}
+
+static void test_a_copy_of_nothing_but_the_snapshot_is_consistent_at_the_start(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    fixture->migration.start = (Position){3, 0};
+    scratch_run(fixture->database, "update drover.migration set phase = 'copying'; "
+                                   "update drover.tables set state = 'keyed'");
+    MUST(control_copy_finish(&fixture->control, &error));
+    assert_answer(fixture, "select consistent_position from drover.migration", "0/3");
+}
+
+static void test_a_copy_with_a_table_to_do_is_not_at_its_end(void **state)
+{
+    Fixture *fixture = *state;
+    GError *error = NULL;
+    scratch_run(fixture->database, "update drover.migration set phase = 'copying'; "
+                                   "update drover.tables set state = 'keyed' where id = 1");
+    MUST_FAIL(control_copy_finish(&fixture->control, &error), DROVER_ERROR_BUG);
+}
+
+static void test_only_the_snapshot_that_was_lost_is_forgotten(void **state)
+{
+    Fixture *fixture = *state;
+    Control *control = &fixture->control;
+    GError *error = NULL;
+    MUST(control_set(control, "snapshot", "new", &error));
+    MUST(control_snapshot_forget(control, "old", &error));
+    assert_answer(fixture, "select snapshot from drover.migration", "new");
+    MUST(control_snapshot_forget(control, "new", &error));
+    assert_answer(fixture, "select coalesce(snapshot, 'gone') from drover.migration", "gone");
 }
 
 static void test_a_table_in_doubt_says_why(void **state)
@@ -515,6 +799,12 @@ int main(void)
         TEST(test_a_lease_names_its_holder),
         TEST(test_a_role_needs_its_migration_in_the_target),
         TEST(test_a_taken_over_worker_cannot_write),
+        TEST(test_many_share_a_role_each_with_an_epoch_of_its_own),
+        TEST(test_who_takes_a_shared_role_alone_fences_off_all_sharers),
+        TEST(test_joining_with_a_take_over_lets_others_in_again),
+        TEST(test_joining_sweeps_up_after_those_who_have_gone),
+        TEST(test_an_epoch_never_comes_again),
+        TEST(test_a_worker_of_a_dropped_migration_cannot_register),
         TEST(test_a_role_owns_only_its_own_workers),
         TEST(test_registering_again_keeps_the_progress),
         TEST(test_a_rolled_back_write_leaves_no_trace),
@@ -523,12 +813,19 @@ int main(void)
         TEST(test_progress_of_a_new_worker_is_zero),
         TEST(test_accounts_add_up),
         TEST(test_bounds_may_hold_any_character),
-        TEST(test_chunks_come_from_big_tables_first_and_once),
+        TEST(test_chunks_are_claimed_from_big_tables_first_and_by_one_session),
+        TEST(test_a_claim_ends_with_its_session),
+        TEST(test_a_chunk_that_is_done_is_never_claimed_again),
         TEST(test_a_plan_of_many_chunks_keeps_their_order),
         TEST(test_the_last_chunk_of_a_table_is_noticed),
         TEST(test_the_copy_state_has_the_highest_high),
-        TEST(test_tables_without_chunks_are_to_plan_big_ones_first),
+        TEST(test_tables_are_planned_by_one_session_big_ones_first),
         TEST(test_a_copied_table_waits_for_its_key),
+        TEST(test_who_holds_what_is_told),
+        TEST(test_the_copy_ends_once_at_its_highest_high),
+        TEST(test_a_copy_of_nothing_but_the_snapshot_is_consistent_at_the_start),
+        TEST(test_a_copy_with_a_table_to_do_is_not_at_its_end),
+        TEST(test_only_the_snapshot_that_was_lost_is_forgotten),
         TEST(test_a_table_in_doubt_says_why),
         TEST(test_refetch_keys_come_back_byte_by_byte),
         TEST(test_objects_are_recorded_once_and_forgotten),

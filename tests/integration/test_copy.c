@@ -35,7 +35,9 @@ static void test_workers_copy_every_row_once(void **state)
     assert_int_equal(rows, 220003);
     assert_int_equal(scratch_number(fixture->target, "select sum(rows) from drover.chunk"), 220003);
     assert_int_equal(scratch_number(fixture->target, "select sum(bytes) from drover.chunk"), bytes);
-    assert_int_equal(copy_board_rows_in_flight(fixture->board, 1), 0);
+    copy_board_in_flight(fixture->board, &rows, &bytes);
+    assert_int_equal(rows, 0);
+    assert_int_equal(bytes, 0);
 }
 
 static void test_every_chunk_knows_a_high_of_its_own(void **state)
@@ -95,6 +97,91 @@ static void test_a_lost_snapshot_is_replaced_by_new_ones(void **state)
     assert_int_equal(scratch_number(fixture->target,
                                     "select count(*) from drover.chunk where high = '1/23456789'"),
                      1);
+}
+
+/* A server that was started again may give the same name to another snapshot. */
+static void test_a_snapshot_of_another_time_is_not_taken_for_the_exported_one(void **state)
+{
+    CopyTest *fixture = *state;
+    g_autofree char *old = NULL, *name = NULL;
+    copy_test_add_plain(fixture, "small", 3);
+    PGconn *holder = copy_test_export_snapshot(fixture, &old);
+    PQfinish(holder);
+    scratch_run(fixture->source, "insert into public.small values (4, 'late')");
+    g_autofree char *recent = NULL;
+    holder = copy_test_export_snapshot(fixture, &recent);
+    *strrchr(recent, ' ') = '\0';
+    name = g_strconcat(recent, strrchr(old, ' '), NULL);
+    copy_test_plan(fixture, name);
+    copy_test_run_to_the_end(fixture, name);
+    PQfinish(holder);
+    copy_test_assert_equal_rows(fixture, "small");
+    assert_int_equal(scratch_number(fixture->target,
+                                    "select count(*) from drover.chunk where high = '1/23456789'"),
+                     0);
+    assert_true(copy_board_snapshot_lost(fixture->board));
+}
+
+/* --- Beside other processes ---------------------------------------------------------------------
+ */
+
+/* A session that stands still with a claim, as a process that is stopped leaves it. */
+static void claim_and_stand_still(CopyTest *fixture, const char *what)
+{
+    scratch_run(fixture->target, "begin; %s", what);
+}
+
+static void test_a_chunk_that_another_process_has_is_left_to_it(void **state)
+{
+    CopyTest *fixture = *state;
+    g_autoptr(GError) error = NULL;
+    copy_test_add_plain(fixture, "large", 5000);
+    copy_test_plan(fixture, NULL);
+    claim_and_stand_still(fixture, "select from drover.chunk where chunk = 2 for update");
+    Copy *copy = copy_test_start(fixture, 1, NULL);
+    StepResult result;
+    while ((result = copy_step(copy, &error)) == STEP_WORKED)
+        ;
+    assert_int_equal(result, STEP_IDLE);
+    assert_int_equal(copy_test_chunks(fixture, "todo"), 1);
+    scratch_run(fixture->target, "rollback");
+    assert_int_equal(copy_test_run_steps(copy, &error), STEP_DONE);
+    copy_free(copy);
+    copy_test_assert_equal_rows(fixture, "large");
+    copy_test_assert_all_keyed(fixture);
+}
+
+static void test_a_key_that_another_process_builds_is_waited_for(void **state)
+{
+    CopyTest *fixture = *state;
+    g_autoptr(GError) error = NULL;
+    copy_test_add_plain(fixture, "small", 3);
+    copy_test_plan(fixture, NULL);
+    Copy *copy = copy_test_start(fixture, 1, NULL);
+    MUST(copy_step(copy, &error) == STEP_WORKED);
+    claim_and_stand_still(fixture, "select from drover.tables for no key update");
+    assert_int_equal(copy_step(copy, &error), STEP_IDLE);
+    scratch_run(fixture->target, "rollback");
+    assert_int_equal(copy_test_run_steps(copy, &error), STEP_DONE);
+    copy_free(copy);
+    copy_test_assert_all_keyed(fixture);
+}
+
+static void test_a_table_that_another_process_plans_is_waited_for(void **state)
+{
+    CopyTest *fixture = *state;
+    g_autoptr(GError) error = NULL;
+    copy_test_add_plain(fixture, "small", 3);
+    copy_test_add_plain(fixture, "large", 3000);
+    claim_and_stand_still(fixture, "select from drover.tables where id = 2 for no key update");
+    Copy *copy = copy_test_start(fixture, 1, NULL);
+    MUST(copy_plan_step(copy, &error) == STEP_WORKED);
+    assert_int_equal(copy_plan_step(copy, &error), STEP_IDLE);
+    assert_int_equal(copy_test_chunks(fixture, "todo"), 1);
+    scratch_run(fixture->target, "rollback");
+    MUST(copy_plan_step(copy, &error) == STEP_WORKED);
+    assert_int_equal(copy_plan_step(copy, &error), STEP_DONE);
+    copy_free(copy);
 }
 
 /* --- What else may happen ------------------------------------------------------------------------
@@ -184,6 +271,10 @@ int main(void)
         TEST(test_planning_again_adds_no_chunks),
         TEST(test_an_exported_snapshot_is_copied_as_of_its_start),
         TEST(test_a_lost_snapshot_is_replaced_by_new_ones),
+        TEST(test_a_snapshot_of_another_time_is_not_taken_for_the_exported_one),
+        TEST(test_a_chunk_that_another_process_has_is_left_to_it),
+        TEST(test_a_key_that_another_process_builds_is_waited_for),
+        TEST(test_a_table_that_another_process_plans_is_waited_for),
         TEST(test_a_paused_copy_waits),
         TEST(test_a_copy_that_was_taken_over_writes_nothing),
         TEST(test_lost_rows_are_a_bug),

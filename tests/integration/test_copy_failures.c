@@ -24,7 +24,7 @@ static bool try_the_whole_copy(CopyTest *fixture)
 {
     g_autoptr(GError) error = NULL;
     CopySettings settings = copy_test_settings_of(fixture, 1, NULL);
-    Copy *copy = copy_plan(&settings, &error) ? copy_new(&settings, &error) : NULL;
+    Copy *copy = copy_test_try_plan(fixture, NULL, &error) ? copy_new(&settings, &error) : NULL;
     StepResult result = copy != NULL ? copy_test_run_steps(copy, &error) : STEP_FAILED;
     copy_free(copy);
     assert_true(result == STEP_DONE || drover_error_is_retry(error));

@@ -24,7 +24,6 @@ typedef struct Fixture {
     PGconn *connection;
     Migration migration;
     Control control;
-    Runtime runtime;
     GPtrArray *left_out;
 } Fixture;
 
@@ -90,8 +89,9 @@ static int set_up(void **state)
     MUST(fixture->control.target != NULL);
     MUST(control_install(&pg_target_ops, fixture->control.target, &error));
     scratch_run(fixture->target, "insert into drover.migration (name, uuid, file, phase) "
-                                 "values ('shop', 'u', '', 'planned')");
-    runtime_init(&fixture->runtime);
+                                 "values ('shop', 'u', '', 'planned'); "
+                                 "insert into drover.progress (migration, worker, epoch) "
+                                 "values ('shop', 'apply-build-1', 1)");
     fixture->left_out = g_ptr_array_new_with_free_func(g_free);
     *state = fixture;
     return 0;
@@ -131,23 +131,37 @@ static void plan(Fixture *fixture, const char *source_pattern, const char *targe
     MUST(ddl_store(&fixture->control, steps, &error));
 }
 
-static void run(Fixture *fixture, const char *const *kinds, guint32 table_id)
+static const DdlWorker worker = {"apply-build-1", 1};
+
+static void run(Fixture *fixture, const char *const *kinds)
 {
     g_autoptr(GError) error = NULL;
-    MUST(ddl_run(&fixture->control, kinds, table_id, &fixture->runtime, &error));
+    bool ran = true, left = true;
+    while (ran)
+        MUST(ddl_run_one(&fixture->control, &worker, kinds, DDL_IN_ORDER, &ran, &error));
+    MUST(ddl_left(&fixture->control, kinds, &left, &error));
+    assert_false(left);
+}
+
+static void run_key(Fixture *fixture, guint32 table_id)
+{
+    static const char *const kinds[] = {"key", NULL};
+    g_autoptr(GError) error = NULL;
+    MUST(control_write_begin(&fixture->control, worker.name, worker.epoch, &error));
+    MUST(ddl_run_table(&fixture->control, kinds, table_id, &error));
+    MUST(control_commit(&fixture->control, &error));
 }
 
 static void run_all(Fixture *fixture)
 {
     static const char *const first[] = {"schema", "sequence", "table", NULL};
-    static const char *const key[] = {"key", NULL};
     static const char *const later[] = {"index", "constraint", NULL};
     static const char *const last[] = {"foreign_key", "sequence_owner", "analyze", NULL};
-    run(fixture, first, 0);
+    run(fixture, first);
     for (guint32 id = 1; id <= fixture->migration.tables->len; id++)
-        run(fixture, key, id);
-    run(fixture, later, 0);
-    run(fixture, last, 0);
+        run_key(fixture, id);
+    run(fixture, later);
+    run(fixture, last);
 }
 
 /* The catalog of the test's tables as text, without what differs between any two servers. */
@@ -246,8 +260,8 @@ static void test_a_step_that_is_done_is_not_run_again(void **state)
     Fixture *fixture = *state;
     scratch_run(fixture->source, "create table t (id serial primary key)");
     plan(fixture, "*.*", NULL);
-    run(fixture, kinds, 0);
-    run(fixture, kinds, 0);
+    run(fixture, kinds);
+    run(fixture, kinds);
     assert_int_equal(scratch_number(fixture->target, "select count(*) from pg_tables "
                                                      "where schemaname = 'public'"),
                      1);
@@ -261,7 +275,10 @@ static void test_a_step_that_fails_leaves_nothing_and_stays_to_do(void **state)
     scratch_run(fixture->source, "create table t (id int primary key)");
     plan(fixture, "*.*", NULL);
     scratch_run(fixture->target, "create table t (other int)");
-    assert_false(ddl_run(&fixture->control, kinds, 0, &fixture->runtime, &error));
+    bool ran = false;
+    for (int i = 0; i < 2 && error == NULL; i++)
+        ddl_run_one(&fixture->control, &worker, kinds, DDL_IN_ORDER, &ran, &error);
+    assert_non_null(error);
     if (!g_str_has_prefix(error->message, "table \"public\".\"t\": ") ||
         strstr(error->message, "already exists") == NULL)
         fail_msg("%s", error->message);
@@ -269,7 +286,7 @@ static void test_a_step_that_fails_leaves_nothing_and_stays_to_do(void **state)
         scratch_number(fixture->target, "select count(*) from drover.object where kind = 'table'"),
         0);
     scratch_run(fixture->target, "drop table t");
-    run(fixture, kinds, 0);
+    run(fixture, kinds);
     assert_int_equal(
         scratch_number(fixture->target, "select count(*) from drover.object where kind = 'table'"),
         1);
@@ -295,13 +312,12 @@ static void test_only_what_was_not_there_is_recorded_as_drovers(void **state)
 static void test_keys_are_built_table_by_table(void **state)
 {
     static const char *const first[] = {"schema", "table", NULL};
-    static const char *const key[] = {"key", NULL};
     Fixture *fixture = *state;
     scratch_run(fixture->source, "create table t (id int primary key); "
                                  "create table u (id int primary key)");
     plan(fixture, "*.*", NULL);
-    run(fixture, first, 0);
-    run(fixture, key, 2);
+    run(fixture, first);
+    run_key(fixture, 2);
     g_autofree char *keys = scratch_ask(
         fixture->target, "select string_agg(conname, ' ') from pg_constraint "
                          "where contype = 'p' and conrelid::regclass::text in ('t', 'u')");
@@ -317,30 +333,54 @@ static void test_a_step_in_other_hands_is_skipped(void **state)
     scratch_run(fixture->source, "create table t (id int primary key, a int, b int); "
                                  "create index on t (a); create index on t (b)");
     plan(fixture, "*.*", NULL);
-    run(fixture, first, 0);
+    run(fixture, first);
     scratch_run(fixture->target, "begin; select from drover.ddl where kind = 'index' "
                                  "order by step limit 1 for update");
     bool ran = false;
-    MUST(ddl_run_one(&fixture->control, kinds, &ran, &error));
+    MUST(ddl_run_one(&fixture->control, &worker, kinds, DDL_ANY, &ran, &error));
     assert_true(ran);
-    MUST(ddl_run_one(&fixture->control, kinds, &ran, &error));
+    MUST(ddl_run_one(&fixture->control, &worker, kinds, DDL_ANY, &ran, &error));
     assert_false(ran);
     scratch_run(fixture->target, "rollback");
-    MUST(ddl_run_one(&fixture->control, kinds, &ran, &error));
+    MUST(ddl_run_one(&fixture->control, &worker, kinds, DDL_ANY, &ran, &error));
     assert_true(ran);
     assert_int_equal(
         scratch_number(fixture->target, "select count(*) from pg_indexes where tablename = 't'"),
         2);
 }
 
-static void test_a_stopping_runtime_ends_between_steps(void **state)
+static void test_steps_in_order_wait_for_the_one_in_other_hands(void **state)
 {
     static const char *const kinds[] = {"schema", "table", NULL};
     Fixture *fixture = *state;
+    g_autoptr(GError) error = NULL;
+    bool ran = true, left = false;
+    scratch_run(fixture->source, "create table t (id int primary key); "
+                                 "create table u (id int primary key)");
+    plan(fixture, "*.*", NULL);
+    scratch_run(fixture->target, "begin; select from drover.ddl order by step limit 1 for update");
+    MUST(ddl_run_one(&fixture->control, &worker, kinds, DDL_IN_ORDER, &ran, &error));
+    assert_false(ran);
+    MUST(ddl_left(&fixture->control, kinds, &left, &error));
+    assert_true(left);
+    scratch_run(fixture->target, "rollback");
+    run(fixture, kinds);
+    assert_int_equal(scratch_number(fixture->target,
+                                    "select count(*) from pg_tables where schemaname = 'public'"),
+                     2);
+}
+
+static void test_a_worker_that_was_taken_over_runs_no_step(void **state)
+{
+    static const char *const kinds[] = {"schema", "table", NULL};
+    Fixture *fixture = *state;
+    g_autoptr(GError) error = NULL;
+    bool ran;
     scratch_run(fixture->source, "create table t (id int primary key)");
     plan(fixture, "*.*", NULL);
-    g_atomic_int_set(&fixture->runtime.stop, 1);
-    run(fixture, kinds, 0);
+    scratch_run(fixture->target, "update drover.progress set epoch = 2");
+    MUST_FAIL(ddl_run_one(&fixture->control, &worker, kinds, DDL_ANY, &ran, &error),
+              DROVER_ERROR_NO);
     assert_int_equal(scratch_number(fixture->target, "select count(*) from drover.ddl where done"),
                      0);
 }
@@ -378,7 +418,8 @@ int main(void)
         TEST(test_only_what_was_not_there_is_recorded_as_drovers),
         TEST(test_keys_are_built_table_by_table),
         TEST(test_a_step_in_other_hands_is_skipped),
-        TEST(test_a_stopping_runtime_ends_between_steps),
+        TEST(test_steps_in_order_wait_for_the_one_in_other_hands),
+        TEST(test_a_worker_that_was_taken_over_runs_no_step),
         TEST(test_what_cannot_be_created_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

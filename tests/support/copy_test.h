@@ -58,6 +58,7 @@ void copy_test_assert_all_keyed(CopyTest *fixture);
 gint64 copy_test_chunks(CopyTest *fixture, const char *state);
 
 CopySettings copy_test_settings_of(CopyTest *fixture, guint worker, const char *snapshot);
+bool copy_test_try_plan(CopyTest *fixture, const char *snapshot, GError **error);
 void copy_test_plan(CopyTest *fixture, const char *snapshot);
 Copy *copy_test_start(CopyTest *fixture, guint worker, const char *snapshot);
 /* Steps until there is something else to tell than "worked" and "wait". */
@@ -65,5 +66,5 @@ StepResult copy_test_run_steps(Copy *copy, GError **error);
 void copy_test_run_to_the_end(CopyTest *fixture, const char *snapshot);
 /* Four workers, each in a thread. */
 void copy_test_run_workers(CopyTest *fixture, const char *snapshot);
-/* Exported by a session of its own; valid until that is closed. */
+/* Exported by a session of its own; valid until that is closed. *snapshot: copy_snapshot_text. */
 PGconn *copy_test_export_snapshot(CopyTest *fixture, char **snapshot);

@@ -80,8 +80,8 @@ static void test_a_command_to_come_is_refused_by_name(void **state)
 
 static void test_every_command_has_help(void **state)
 {
-    static const char *const names[] = {"plan",  "run",    "status", "verify",
-                                        "pause", "resume", "drop"};
+    static const char *const names[] = {"plan",   "run",    "capture", "copy",   "apply",
+                                        "status", "verify", "pause",   "resume", "drop"};
     (void)state;
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *words = g_strdup_printf("drover %s --help", names[i]);

@@ -84,6 +84,20 @@ static void test_the_stream_shows_its_lag_and_the_pause(void **state)
                         "streaming    lag 2.0 KiB, 0.2 s  1,234 events/s  source keeps ?  paused");
 }
 
+static void test_the_stream_says_whose_lag_it_is(void **state)
+{
+    const ProgressView view = {.kind = PROGRESS_STREAM,
+                               .phase = "copying",
+                               .role = "capture",
+                               .lag_bytes = 1024,
+                               .lag_seconds = 1,
+                               .retained_bytes = -1};
+    (void)state;
+    g_autofree char *line = format(&view, 200, false);
+    assert_string_equal(line,
+                        "copying      capture lag 1.0 KiB, 1.0 s  0 events/s  source keeps ?");
+}
+
 static void test_counts_and_durations_are_readable(void **state)
 {
     (void)state;
@@ -121,6 +135,7 @@ int main(void)
         cmocka_unit_test(test_more_rows_than_estimated_stay_at_the_end),
         cmocka_unit_test(test_nothing_known_is_no_division_by_zero),
         cmocka_unit_test(test_the_stream_shows_its_lag_and_the_pause),
+        cmocka_unit_test(test_the_stream_says_whose_lag_it_is),
         cmocka_unit_test(test_counts_and_durations_are_readable),
         cmocka_unit_test(test_tables_line_up_with_numbers_to_the_right),
     };

@@ -47,30 +47,67 @@ static const Script scripts[] = {
     {"drover.progress", 5, progress_row},
 };
 
+static Answer *answer_of(const Script *script)
+{
+    guint n = g_strv_length((char **)(gintptr)script->values);
+    Answer *answer = g_new0(Answer, 1);
+    answer->n_columns = script->n_columns;
+    answer->n_rows = n / answer->n_columns;
+    answer->values = g_new0(char *, n);
+    for (guint v = 0; v < n; v++)
+        if (strcmp(script->values[v], "-") != 0)
+            answer->values[v] = g_strdup(script->values[v]);
+    return answer;
+}
+
 static Answer *fake_execute(Target *target, const char *sql, guint n_values,
                             const char *const *values, GError **error)
 {
     (void)target;
     (void)n_values;
     (void)values;
-    for (gsize i = 0; i < G_N_ELEMENTS(scripts); i++) {
-        if (strstr(sql, scripts[i].in_sql) == NULL)
-            continue;
-        guint n = g_strv_length((char **)(gintptr)scripts[i].values);
-        Answer *answer = g_new0(Answer, 1);
-        answer->n_columns = scripts[i].n_columns;
-        answer->n_rows = n / answer->n_columns;
-        answer->values = g_new0(char *, n);
-        for (guint v = 0; v < n; v++)
-            if (strcmp(scripts[i].values[v], "-") != 0)
-                answer->values[v] = g_strdup(scripts[i].values[v]);
-        return answer;
-    }
+    for (gsize i = 0; i < G_N_ELEMENTS(scripts); i++)
+        if (strstr(sql, scripts[i].in_sql) != NULL)
+            return answer_of(&scripts[i]);
     g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG, "not scripted: %s", sql);
     return NULL;
 }
 
+/* role, holder, since, epoch, session */
+static const char *const holder_rows[] = {"capture",
+                                          "host1 pid 11",
+                                          "2025-01-01 00:00:00+00",
+                                          "4",
+                                          "101",
+                                          "copy",
+                                          "host2 pid 22",
+                                          "2025-01-01 00:00:01+00",
+                                          "5",
+                                          "102",
+                                          "copy",
+                                          "-",
+                                          "-",
+                                          "-",
+                                          "103",
+                                          "copy",
+                                          "host3 pid 33",
+                                          "2025-01-01 00:00:02+00",
+                                          "6",
+                                          "104",
+                                          NULL};
+static const Script holders = {"", 5, holder_rows};
+
 static bool source_is_there;
+
+static Answer *fake_holders(Target *target, const Migration *migration, const char *const *roles,
+                            GError **error)
+{
+    (void)target;
+    (void)migration;
+    (void)error;
+    assert_string_equal(roles[2], "apply");
+    return answer_of(&holders);
+}
 
 static Source *fake_connect(const Endpoint *endpoint, const char *label, GError **error)
 {
@@ -99,7 +136,8 @@ static bool fake_status(Source *source, const Migration *migration, bool emit_he
     return true;
 }
 
-static const TargetOps target_ops = {.engine = "fake", .execute = fake_execute};
+static const TargetOps target_ops = {
+    .engine = "fake", .execute = fake_execute, .role_holders = fake_holders};
 static const SourceOps source_ops = {
     .engine = "fake", .connect = fake_connect, .close = fake_close, .status = fake_status};
 
@@ -216,6 +254,28 @@ static void test_the_text_names_tables_and_doubts(void **state)
     free(text);
 }
 
+static void test_who_has_which_role_is_shown(void **state)
+{
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    (void)state;
+    g_autoptr(Status) status = read_status();
+    status_print(status, out);
+    fclose(out);
+    assert_non_null(
+        strstr(text, "  running  capture by host1 pid 11; copy by host2 pid 22, host3 pid 33\n"));
+    free(text);
+    json_t *json = status_json(status);
+    json_t *roles = json_object_get(json, "roles");
+    assert_int_equal(json_array_size(roles), 3);
+    json_t *last = json_array_get(roles, 2);
+    assert_string_equal(json_string_value(json_object_get(last, "role")), "copy");
+    assert_string_equal(json_string_value(json_object_get(last, "holder")), "host3 pid 33");
+    assert_int_equal(json_integer_value(json_object_get(last, "epoch")), 6);
+    json_decref(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_accounts_that_do_not_add_up_are_told),
         cmocka_unit_test(test_the_gravest_verify_counts),
         cmocka_unit_test(test_the_text_names_tables_and_doubts),
+        cmocka_unit_test(test_who_has_which_role_is_shown),
     };
     drover_error_quark();
     return cmocka_run_group_tests(tests, NULL, NULL);
