@@ -1,5 +1,7 @@
 #include "deploy/context.h"
 
+#include <string.h>
+
 static Migration *make_migration(Config *config)
 {
     Migration *migration = g_new0(Migration, 1);
@@ -116,5 +118,26 @@ bool context_role_holders(Context *context, Role role, char **names, GError **er
     }
     if (list->len > 0)
         *names = g_string_free(g_steal_pointer(&list), FALSE);
+    return true;
+}
+
+bool context_is_replaced(Context *context, guint roles, bool *replaced, GError **error)
+{
+    const char *const capture_and_apply[] = {"capture", "apply", NULL};
+    const char *const *names = capture_and_apply + ((roles & ROLE_CAPTURE) == 0);
+    g_autofree char *self = control_holder();
+    g_autoptr(Answer) answer = NULL;
+
+    *replaced = false;
+    if ((roles & (ROLE_CAPTURE | ROLE_APPLY)) == 0)
+        return true;
+    answer = context->target->role_holders(context->session, context->migration, names, error);
+    if (answer == NULL)
+        return false;
+    for (guint i = 0; i < answer->n_rows; i++) {
+        const char *holder = answer_get(answer, i, 1);
+        bool mine = strcmp(answer_get(answer, i, 0), "apply") != 0 || (roles & ROLE_APPLY) != 0;
+        *replaced |= mine && holder != NULL && strcmp(holder, self) != 0;
+    }
     return true;
 }

@@ -56,3 +56,5 @@ bool context_take_alone(Context *context, bool take_over, GError **error);
 /* Who has this role now: "host1 pid 7, host2 pid 9"; *names NULL without an error where nobody has
  * (g_free). */
 bool context_role_holders(Context *context, Role role, char **names, GError **error);
+/* Has another process one of these roles, of those that one process has alone? */
+bool context_is_replaced(Context *context, guint roles, bool *replaced, GError **error);

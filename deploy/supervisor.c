@@ -40,7 +40,6 @@ struct Supervisor {
     GPtrArray *background; /* Worker *: beside all stages */
     GPtrArray *crew;       /* Worker *: of the stage */
     gint64 next_tick;
-    bool refused; /* a thread was, and the control session is lost: somebody has taken over */
 
     pthread_mutex_t lock;
     GError *failure; /* under lock: the first one that no retry helps */
@@ -280,20 +279,16 @@ static End tick(Supervisor *supervisor, const Stage *stage, GError **error)
     return END_DONE;
 }
 
-/* A thread that is refused may have been fenced off: then the control session is gone as well, and
- * who may have the role is for the target to say. Gives up `problem`. */
+/* A thread that fails may have been fenced off, or have lost what it works on to a `drop`: then the
+ * control session is gone as well, and what holds now is for the target to say. Gives up `problem`.
+ */
 static End thread_failed(Supervisor *supervisor, GError *problem, GError **error)
 {
     g_autoptr(GError) lost = NULL;
+    bool over = !ask_session(supervisor, &lost) && drover_error_is_retry(lost);
 
-    if (g_error_matches(problem, DROVER_ERROR, DROVER_ERROR_NO) &&
-        !ask_session(supervisor, &lost) && drover_error_is_retry(lost)) {
-        supervisor->refused = true;
-        g_propagate_error(error, problem);
-        return END_LOST;
-    }
     g_propagate_error(error, problem);
-    return END_FAILED;
+    return over ? END_LOST : END_FAILED;
 }
 
 static End watch(Supervisor *supervisor, const Stage *stage, GError **error)
@@ -450,24 +445,38 @@ static bool is_same_migration(Context *context, GError **error)
     return false;
 }
 
-/* *held: somebody else has the roles. */
-static bool connect_again(Supervisor *supervisor, bool *held, GError **error)
+/* Not for other processes, but for sessions of this one that the server still keeps, and for copies
+ * that are being shaken off, a role that is held may soon be free. *wait: that is so. */
+static bool take_again(Supervisor *supervisor, bool *wait, GError **error)
 {
     Run *run = supervisor->run;
-    g_autoptr(GError) problem = NULL;
+    GError *problem = NULL;
+    bool replaced = false;
 
-    *held = false;
-    if (!context_connect(run->context, "control", error) || !is_same_migration(run->context, error))
-        return false;
     if (context_take_roles(run->context, run->roles, false, &run->leases, &problem))
         return true;
-    *held = g_error_matches(problem, DROVER_ERROR, DROVER_ERROR_NO);
-    g_propagate_error(error, g_steal_pointer(&problem));
+    *wait = drover_error_is_retry(problem) ||
+            (g_error_matches(problem, DROVER_ERROR, DROVER_ERROR_NO) &&
+             context_is_replaced(run->context, run->roles, &replaced, NULL) && !replaced);
+    g_propagate_error(error, problem);
     return false;
 }
 
-/* Waits for the target. The server may keep a lost session, and with it the locks, for a moment;
- * only who holds them for longer is somebody else. False without an error: the process stops. */
+/* *wait: trying again may help. */
+static bool connect_again(Supervisor *supervisor, bool *wait, GError **error)
+{
+    Context *context = supervisor->run->context;
+    GError *problem = NULL;
+
+    if (context_connect(context, "control", &problem) && is_same_migration(context, &problem))
+        return take_again(supervisor, wait, error);
+    *wait = drover_error_is_retry(problem);
+    g_propagate_error(error, problem);
+    return false;
+}
+
+/* Waits for the target. The server may keep a lost session, and with it the locks, for a moment.
+ * False without an error: the process stops. */
 static bool regain_session(Supervisor *supervisor, GError **error)
 {
     Runtime *process = supervisor->settings->process;
@@ -476,17 +485,16 @@ static bool regain_session(Supervisor *supervisor, GError **error)
     supervisor->run->take_over = false;
     while (!runtime_stopping(process)) {
         g_autoptr(GError) problem = NULL;
-        bool held;
-        if (connect_again(supervisor, &held, &problem)) {
+        bool wait = false;
+        if (connect_again(supervisor, &wait, &problem)) {
             g_message("the target is back; all roles are taken again");
-            supervisor->refused = false;
             return true;
         }
         gint64 now = process->now(process);
+        bool held = !drover_error_is_retry(problem);
         if (held && refused == 0)
             refused = now;
-        if (held ? supervisor->refused || now - refused > LINGER
-                 : !drover_error_is_retry(problem)) {
+        if (!wait || (held && now - refused > LINGER)) {
             g_propagate_error(error, g_steal_pointer(&problem));
             return false;
         }

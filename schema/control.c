@@ -77,11 +77,16 @@ static bool lock_migration(Control *control, GError **error)
     return answer->n_rows == 1 || migration_missing(control, error);
 }
 
+char *control_holder(void)
+{
+    return g_strdup_printf("%s pid %d", g_get_host_name(), (int)getpid());
+}
+
 /* sql: answers with the new epoch. */
 static bool take_lease(Control *control, const char *sql, const char *role, guint64 *epoch,
                        GError **error)
 {
-    g_autofree char *holder = g_strdup_printf("%s pid %d", g_get_host_name(), (int)getpid());
+    g_autofree char *holder = control_holder();
     const char *values[] = {control->migration->name, role, holder};
     g_autoptr(Answer) answer = control->ops->execute(control->target, sql, 3, values, error);
     if (answer == NULL) {

@@ -24,6 +24,8 @@ bool control_install(const TargetOps *ops, Target *target, GError **error);
 /* False without an error where schema drover does not exist on this target. */
 bool control_installed(const TargetOps *ops, Target *target, bool *installed, GError **error);
 
+/* What leases call this process: "<host> pid <n>" (g_free). */
+char *control_holder(void);
 /* Takes the role's session lock on this session, alone, then a higher epoch in drover.lease: every
  * worker row of that role ("copy" owns copy-%) gets the new epoch, and the leases of those who
  * shared the role are gone. NO where somebody else has it; take_over ends their sessions. */

@@ -41,6 +41,25 @@ static void test_without_running_transactions_xmax_decides(void **state)
     read_bounds_clear(&none);
 }
 
+static void test_a_digest_tells_reads_apart_that_saw_different_transactions(void **state)
+{
+    (void)state;
+    const guint64 running[] = {10, 13}, other[] = {10, 14};
+    ReadBounds first = bounds_of(10, 20, 2, running), same = bounds_of(10, 20, 2, running);
+    ReadBounds fewer = bounds_of(10, 20, 1, running), others = bounds_of(10, 20, 2, other);
+    ReadBounds later = bounds_of(10, 21, 2, running);
+    first.before = (Position){5, 0}; /* where the log was says nothing of what was seen */
+    assert_true(read_bounds_digest(&first) == read_bounds_digest(&same));
+    assert_true(read_bounds_digest(&first) != read_bounds_digest(&fewer));
+    assert_true(read_bounds_digest(&first) != read_bounds_digest(&others));
+    assert_true(read_bounds_digest(&first) != read_bounds_digest(&later));
+    read_bounds_clear(&first);
+    read_bounds_clear(&same);
+    read_bounds_clear(&fewer);
+    read_bounds_clear(&others);
+    read_bounds_clear(&later);
+}
+
 static void test_a_cleared_range_can_be_cleared_again(void **state)
 {
     (void)state;
@@ -55,6 +74,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_running_and_later_transactions_are_not_seen),
         cmocka_unit_test(test_without_running_transactions_xmax_decides),
+        cmocka_unit_test(test_a_digest_tells_reads_apart_that_saw_different_transactions),
         cmocka_unit_test(test_a_cleared_range_can_be_cleared_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
