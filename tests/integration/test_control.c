@@ -280,7 +280,8 @@ static void test_joining_sweeps_up_after_those_who_have_gone(void **state)
     register_copier(&alive, here);
     pg_target_ops.close(dead.target);
     UNTIL(scratch_number(fixture->database,
-                         "select count(*) from pg_locks where locktype = 'advisory'") == 1)
+                         "select count(*) from pg_locks where locktype = 'advisory' and database = "
+                         "(select oid from pg_database where datname = current_database())") == 1)
     Control newcomer = join(fixture, false, &fresh);
     assert_true(fresh > here);
     g_autofree char *expected = g_strdup_printf("copy-%" G_GUINT64_FORMAT "-1", here);

@@ -265,7 +265,9 @@ static void test_who_has_a_role_alone_may_begin_to_share_it(void **state)
     MUST(share(first, &error));
     MUST(share(second, &error));
     assert_int_equal(scratch_number(scratch, "select count(*) from pg_locks where locktype = "
-                                             "'advisory' and mode = 'ExclusiveLock'"),
+                                             "'advisory' and mode = 'ExclusiveLock' and database = "
+                                             "(select oid from pg_database where datname = "
+                                             "current_database())"),
                      0);
     pg_target_ops.close(second);
     pg_target_ops.close(first);
