@@ -123,21 +123,18 @@ bool context_role_holders(Context *context, Role role, char **names, GError **er
 
 bool context_is_replaced(Context *context, guint roles, bool *replaced, GError **error)
 {
-    const char *const capture_and_apply[] = {"capture", "apply", NULL};
-    const char *const *names = capture_and_apply + ((roles & ROLE_CAPTURE) == 0);
+    const char *const names[] = {"capture", "apply", NULL};
     g_autofree char *self = control_holder();
-    g_autoptr(Answer) answer = NULL;
+    g_autoptr(Answer) answer =
+        context->target->role_holders(context->session, context->migration, names, error);
 
     *replaced = false;
-    if ((roles & (ROLE_CAPTURE | ROLE_APPLY)) == 0)
-        return true;
-    answer = context->target->role_holders(context->session, context->migration, names, error);
     if (answer == NULL)
         return false;
     for (guint i = 0; i < answer->n_rows; i++) {
+        Role role = strcmp(answer_get(answer, i, 0), "apply") == 0 ? ROLE_APPLY : ROLE_CAPTURE;
         const char *holder = answer_get(answer, i, 1);
-        bool mine = strcmp(answer_get(answer, i, 0), "apply") != 0 || (roles & ROLE_APPLY) != 0;
-        *replaced |= mine && holder != NULL && strcmp(holder, self) != 0;
+        *replaced |= (roles & (guint)role) != 0 && holder != NULL && strcmp(holder, self) != 0;
     }
     return true;
 }

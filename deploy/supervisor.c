@@ -284,11 +284,17 @@ static End tick(Supervisor *supervisor, const Stage *stage, GError **error)
  */
 static End thread_failed(Supervisor *supervisor, GError *problem, GError **error)
 {
-    g_autoptr(GError) lost = NULL;
-    bool over = !ask_session(supervisor, &lost) && drover_error_is_retry(lost);
+    g_autoptr(GError) failure = problem;
+    GError *lost = NULL;
 
-    g_propagate_error(error, problem);
-    return over ? END_LOST : END_FAILED;
+    if (!ask_session(supervisor, &lost) && drover_error_is_retry(lost)) {
+        g_message("%s", failure->message);
+        g_propagate_error(error, lost);
+        return END_LOST;
+    }
+    g_clear_error(&lost);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return END_FAILED;
 }
 
 static End watch(Supervisor *supervisor, const Stage *stage, GError **error)
@@ -445,20 +451,27 @@ static bool is_same_migration(Context *context, GError **error)
     return false;
 }
 
-/* Not for other processes, but for sessions of this one that the server still keeps, and for copies
- * that are being shaken off, a role that is held may soon be free. *wait: that is so. */
+/* *wait: trying again may help: not with another process that has the role, but with sessions of
+ * this one that the server still keeps, and with copies that are being shaken off. */
 static bool take_again(Supervisor *supervisor, bool *wait, GError **error)
 {
     Run *run = supervisor->run;
-    GError *problem = NULL;
+    g_autoptr(GError) problem = NULL;
+    GError *gone = NULL;
     bool replaced = false;
 
     if (context_take_roles(run->context, run->roles, false, &run->leases, &problem))
         return true;
-    *wait = drover_error_is_retry(problem) ||
-            (g_error_matches(problem, DROVER_ERROR, DROVER_ERROR_NO) &&
-             context_is_replaced(run->context, run->roles, &replaced, NULL) && !replaced);
-    g_propagate_error(error, problem);
+    *wait = drover_error_is_retry(problem);
+    /* It may have been dropped just now, by whom the role's lock was waited for. */
+    if (!*wait && !is_same_migration(run->context, &gone)) {
+        *wait = drover_error_is_retry(gone);
+        g_propagate_error(error, gone);
+        return false;
+    }
+    if (g_error_matches(problem, DROVER_ERROR, DROVER_ERROR_NO))
+        *wait = context_is_replaced(run->context, run->roles, &replaced, NULL) && !replaced;
+    g_propagate_error(error, g_steal_pointer(&problem));
     return false;
 }
 

@@ -433,6 +433,28 @@ def test_role_that_comes_before_capture_waits_for_it(databases, drover, role):
     roles["capture"].stop()
 
 
+def test_copy_needs_no_bus_and_apply_is_refused_without_it(databases, drover, tmp_path):
+    """The local bus is a file of one host; another folder stands for another host."""
+    small_tables(databases, n=3)
+    move = drover()
+    capture = Role(move, "capture")
+    wait_started(move)
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = Drover(str(tmp_path / "elsewhere"), databases)
+    try:
+        Role(elsewhere, "copy").ends(0)
+        done = elsewhere.call("apply")
+        assert done.returncode == 4 and "move.bus" in done.stderr, done.stderr
+    finally:
+        elsewhere.kill_all()
+    apply = Role(move, "apply")
+    wait_phase(move, "streaming")
+    wait_caught_up(move, capture, apply)
+    assert_equal(databases)
+    capture.stop()
+    apply.stop()
+
+
 def test_apply_that_waits_for_the_copy_stops_when_asked(databases, drover):
     small_tables(databases, n=2)
     move = drover()
