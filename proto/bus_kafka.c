@@ -2,9 +2,10 @@
  * The bus on Kafka: one partition of one topic (proto/change.proto says what stands in it).
  *
  * Writing: the brokers let only one transactional producer write, the last one that was started
- * (kafka_writer.h). So a claim starts a producer and then reads the end of the topic: what it finds
- * there is all that any earlier writer has appended, or ever will. A claim under an epoch that is
- * lower than the one found gives up; it has then fenced off the right writer, which claims again.
+ * (kafka_writer.h). A claim starts a producer, commits a message that has no record, and reads the
+ * topic up to that: what stands before it is all that any earlier writer has appended, or ever
+ * will. A claim under an epoch that is lower than one found there gives up; it has then fenced off
+ * the right writer, which claims again.
  *
  * Reading: records come in the order of their numbers; pieces are put together. Trimming deletes
  * whole records up to the first one of some flush; the last record always stays, since it is the
@@ -23,6 +24,7 @@
 #define TRIM_INTERVAL (5 * G_USEC_PER_SEC)
 #define MOST_MARKS 8192
 #define END_PATIENCE_MS 1000
+#define BEHIND_PATIENCE (5 * G_USEC_PER_SEC)
 #define KEPT_BUFFER (4 << 20) /* the buffer of joined pieces is given back above this */
 
 /* The end of the log. */
@@ -90,21 +92,19 @@ static bool fail(const Bus *bus, int class, GError **error, const char *what)
     return false;
 }
 
-/* First and last message; PERSON where the topic names no bus, or another than the handle's. */
-static bool read_ends(Bus *bus, KafkaMessage *first, KafkaMessage *last, GError **error)
+/* PERSON where the topic names no bus, or two. */
+static bool read_ends(Bus *bus, gint64 upto, KafkaEnds *ends, GError **error)
 {
-    bool empty;
     bus->positioned = false;
-    if (!kafka_reader_ends(bus->reader, first, last, &empty, error))
+    if (!kafka_reader_ends(bus->reader, upto, ends, error))
         return false;
-    if (empty)
+    if (ends->empty)
         return fail(bus, DROVER_ERROR_PERSON, error,
                     "the topic is empty, which no bus ever is; give the migration its bus back, or "
                     "drop the migration and start it again");
-    if (memcmp(first->piece.bus_uuid, last->piece.bus_uuid, sizeof bus->uuid) != 0)
-        return fail(bus, DROVER_ERROR_PERSON, error,
-                    "the topic holds the records of two buses; a topic of its own is needed");
-    return true;
+    return memcmp(ends->first.piece.bus_uuid, ends->last.piece.bus_uuid, sizeof bus->uuid) == 0 ||
+           fail(bus, DROVER_ERROR_PERSON, error,
+                "the topic holds the records of two buses; a topic of its own is needed");
 }
 
 static bool check_uuid(const Bus *bus, const KafkaPiece *piece, GError **error)
@@ -113,6 +113,19 @@ static bool check_uuid(const Bus *bus, const KafkaPiece *piece, GError **error)
            fail(bus, DROVER_ERROR_PERSON, error,
                 "the topic was made anew: it belongs to another bus now; drop the migration and "
                 "start it again");
+}
+
+static void take_first(Bus *bus, const KafkaPiece *first)
+{
+    bus->first_sequence = MAX(first->sequence, 1);
+    bus->first_bytes = first->bytes - first->size;
+}
+
+static void take_ends(Bus *bus, const KafkaEnds *ends)
+{
+    const KafkaPiece *last = &ends->last.piece;
+    take_first(bus, &ends->first.piece);
+    bus->flushed = bus->appended = (End){last->sequence, last->digest, last->bytes};
 }
 
 /* ---- creating ---- */
@@ -126,38 +139,28 @@ static bool make_uuid(const Bus *bus, guint8 *uuid, GError **error)
     return true;
 }
 
-/* A commit is decided when the writer is told, and seen by readers a little later. */
-static bool await_name(Bus *bus, GError **error)
+/* A message without a record: the first one names the bus, later ones are claims. Commits it. */
+static bool write_mark(const Bus *bus, KafkaWriter *writer, guint64 epoch, GError **error)
 {
-    KafkaMessage first, last;
-    bool empty = true;
-    gint64 deadline = kafka_deadline();
-    while (empty && g_get_monotonic_time() < deadline)
-        if (!kafka_reader_ends(bus->reader, &first, &last, &empty, error))
-            return false;
-    return !empty || fail(bus, DROVER_ERROR_RETRY, error,
-                          "Kafka does not show the message that was committed");
+    KafkaPiece head = {.epoch = epoch};
+    memcpy(head.bus_uuid, bus->uuid, sizeof head.bus_uuid);
+    return kafka_writer_append(writer, &head, (const guint8 *)"", 0, error) &&
+           kafka_writer_commit(writer, error);
 }
 
 /* Whoever else creates it at the same time has been fenced off, or fences us off. */
 static bool name_bus(Bus *bus, GError **error)
 {
-    KafkaMessage first, last;
-    bool empty;
-    KafkaPiece head = {0};
+    KafkaEnds ends;
     g_autoptr(KafkaWriter) writer = kafka_writer_new(&bus->options, error);
-    if (writer == NULL || !kafka_reader_ends(bus->reader, &first, &last, &empty, error))
+    if (writer == NULL || !kafka_reader_ends(bus->reader, -1, &ends, error))
         return false;
-    if (!empty)
+    if (!ends.empty)
         return fail(bus, DROVER_ERROR_PERSON, error,
                     "cannot be created: the topic holds records; drop the migration that it "
                     "belongs to, or choose another topic");
-    if (!make_uuid(bus, head.bus_uuid, error) ||
-        !kafka_writer_append(writer, &head, (const guint8 *)"", 0, error) ||
-        !kafka_writer_commit(writer, error))
-        return false;
-    memcpy(bus->uuid, head.bus_uuid, sizeof bus->uuid);
-    return await_name(bus, error);
+    return make_uuid(bus, bus->uuid, error) && write_mark(bus, writer, 0, error) &&
+           read_ends(bus, kafka_writer_first_offset(writer), &ends, error);
 }
 
 static bool make_topic(const BusOptions *options, GError **error)
@@ -170,48 +173,38 @@ static bool make_topic(const BusOptions *options, GError **error)
 
 static Bus *kafka_open(const BusOptions *options, BusMode mode, GError **error)
 {
-    KafkaMessage first, last;
+    KafkaEnds ends;
     Bus *bus = bus_new(options);
     bool ready = (mode != BUS_CREATE || make_topic(options, error)) &&
                  (bus->reader = kafka_reader_new(options, error)) != NULL &&
-                 (mode == BUS_CREATE ? name_bus(bus, error) : read_ends(bus, &first, &last, error));
+                 (mode == BUS_CREATE ? name_bus(bus, error) : read_ends(bus, -1, &ends, error));
     if (!ready) {
         kafka_close(bus);
         return NULL;
     }
     if (mode != BUS_CREATE)
-        memcpy(bus->uuid, first.piece.bus_uuid, sizeof bus->uuid);
+        memcpy(bus->uuid, ends.first.piece.bus_uuid, sizeof bus->uuid);
     return bus;
 }
 
 /* ---- what there is ---- */
 
-static void fill_info(const Bus *bus, const KafkaPiece *first, const KafkaPiece *last,
-                      BusInfo *info)
-{
-    *info = (BusInfo){.epoch = last->epoch,
-                      .first_sequence = MAX(first->sequence, 1),
-                      .last_sequence = last->sequence,
-                      .last_digest = last->digest,
-                      .bytes = last->bytes - (first->bytes - first->size)};
-    memcpy(info->uuid, bus->uuid, sizeof info->uuid);
-}
-
 static bool kafka_info(Bus *bus, BusInfo *info, GError **error)
 {
-    KafkaMessage first, last;
-    if (bus->writer != NULL) {
-        const KafkaPiece oldest = {.sequence = bus->first_sequence, .bytes = bus->first_bytes};
-        const KafkaPiece newest = {.epoch = bus->epoch,
-                                   .sequence = bus->appended.sequence,
-                                   .digest = bus->appended.digest,
-                                   .bytes = bus->appended.bytes};
-        fill_info(bus, &oldest, &newest, info);
-        return true;
+    KafkaEnds ends;
+    guint64 epoch = bus->epoch;
+    if (bus->writer == NULL) {
+        if (!read_ends(bus, -1, &ends, error) || !check_uuid(bus, &ends.last.piece, error))
+            return false;
+        take_ends(bus, &ends);
+        epoch = ends.epoch;
     }
-    if (!read_ends(bus, &first, &last, error) || !check_uuid(bus, &last.piece, error))
-        return false;
-    fill_info(bus, &first.piece, &last.piece, info);
+    *info = (BusInfo){.epoch = epoch,
+                      .first_sequence = bus->first_sequence,
+                      .last_sequence = bus->appended.sequence,
+                      .last_digest = bus->appended.digest,
+                      .bytes = bus->appended.bytes - bus->first_bytes};
+    memcpy(info->uuid, bus->uuid, sizeof info->uuid);
     return true;
 }
 
@@ -229,24 +222,22 @@ static bool kafka_remove(const BusOptions *options, GError **error)
 
 /* ---- writing ---- */
 
-static bool take_end(Bus *bus, guint64 epoch, GError **error)
+static bool claim(Bus *bus, guint64 epoch, GError **error)
 {
-    KafkaMessage first, last;
-    if (!read_ends(bus, &first, &last, error) || !check_uuid(bus, &last.piece, error))
+    KafkaEnds ends;
+    if (!write_mark(bus, bus->writer, epoch, error) ||
+        !read_ends(bus, kafka_writer_first_offset(bus->writer), &ends, error) ||
+        !check_uuid(bus, &ends.last.piece, error))
         return false;
-    if (last.piece.epoch > epoch) {
+    if (ends.epoch > epoch) {
         g_set_error(error, DROVER_ERROR, DROVER_ERROR_NO,
                     "bus %s belongs to another capture: epoch %" G_GUINT64_FORMAT
                     " was claimed, ours is %" G_GUINT64_FORMAT,
-                    bus->options.topic, last.piece.epoch, epoch);
+                    bus->options.topic, ends.epoch, epoch);
         return false;
     }
     bus->epoch = epoch;
-    bus->first_sequence = MAX(first.piece.sequence, 1);
-    bus->first_bytes = first.piece.bytes - first.piece.size;
-    bus->flushed = (End){last.piece.sequence, last.piece.digest, last.piece.bytes};
-    bus->appended = bus->flushed;
-    kafka_writer_expect(bus->writer, last.offset);
+    take_ends(bus, &ends);
     return true;
 }
 
@@ -258,7 +249,7 @@ static bool kafka_claim(Bus *bus, guint64 epoch, bool take_over, GError **error)
     bus->writer = kafka_writer_new(&bus->options, error);
     if (bus->writer == NULL)
         return false;
-    if (take_end(bus, epoch, error))
+    if (claim(bus, epoch, error))
         return true;
     g_clear_pointer(&bus->writer, kafka_writer_free);
     return false;
@@ -332,17 +323,6 @@ static bool find_cut(Bus *bus, guint64 below, Mark *cut, GError **error)
     return kafka_reader_find(bus->reader, below, &cut->offset, error);
 }
 
-/* How many bytes stood before a record; they are no longer told apart once it is the first one. */
-static bool read_first(Bus *bus, GError **error)
-{
-    KafkaMessage first, last;
-    if (!read_ends(bus, &first, &last, error))
-        return false;
-    bus->first_sequence = MAX(first.piece.sequence, 1);
-    bus->first_bytes = first.piece.bytes - first.piece.size;
-    return true;
-}
-
 static bool kafka_trim(Bus *bus, guint64 below, GError **error)
 {
     gint64 now = g_get_monotonic_time();
@@ -356,8 +336,12 @@ static bool kafka_trim(Bus *bus, guint64 below, GError **error)
         return false;
     if (cut.sequence <= bus->first_sequence)
         return true;
-    return kafka_topic_trim(kafka_writer_client(bus->writer), cut.offset, error) &&
-           read_first(bus, error);
+    KafkaEnds ends;
+    if (!kafka_topic_trim(kafka_writer_client(bus->writer), cut.offset, error) ||
+        !read_ends(bus, -1, &ends, error))
+        return false;
+    take_first(bus, &ends.first.piece);
+    return true;
 }
 
 /* ---- reading ---- */
@@ -377,23 +361,34 @@ static bool fail_gap(const Bus *bus, const char *what, guint64 number, GError **
     return false;
 }
 
+/* The ends, once they reach to the record before `next`: what a broker shows that has just started
+ * may be behind what it has committed. */
+static bool await_ends(Bus *bus, KafkaEnds *ends, GError **error)
+{
+    gint64 deadline = g_get_monotonic_time() + BEHIND_PATIENCE;
+    do {
+        if (!read_ends(bus, -1, ends, error) || !check_uuid(bus, &ends->last.piece, error))
+            return false;
+    } while (bus->next > ends->last.piece.sequence + 1 && g_get_monotonic_time() < deadline);
+    return true;
+}
+
 /* Moves the reader to the record `next`, or to the end of the topic where it is the next to come.
  */
 static bool position(Bus *bus, GError **error)
 {
-    KafkaMessage first, last;
-    gint64 offset;
+    KafkaEnds ends;
     if (bus->positioned)
         return true;
-    if (!read_ends(bus, &first, &last, error) || !check_uuid(bus, &last.piece, error))
+    if (!await_ends(bus, &ends, error))
         return false;
-    if (bus->next > last.piece.sequence + 1)
-        return fail_gap(bus, "the last one that was written is", last.piece.sequence, error);
-    if (bus->next < first.piece.sequence)
-        return fail_gap(bus, "the oldest one after it is", first.piece.sequence, error);
-    offset = last.offset + 1;
-    if (bus->next <= last.piece.sequence &&
-        !kafka_reader_find(bus->reader, bus->next, &offset, error))
+    guint64 last = ends.last.piece.sequence;
+    if (bus->next > last + 1)
+        return fail_gap(bus, "the last one that was written is", last, error);
+    if (bus->next < ends.first.piece.sequence)
+        return fail_gap(bus, "the oldest one after it is", ends.first.piece.sequence, error);
+    gint64 offset = ends.last.offset + 1;
+    if (bus->next <= last && !kafka_reader_find(bus->reader, bus->next, &offset, error))
         return false;
     bus->pieces_seen = 0;
     bus->positioned = kafka_reader_start(bus->reader, offset, error);
@@ -467,8 +462,8 @@ static BusResult read_record(Bus *bus, int timeout_ms, const guint8 **data, gsiz
         KafkaResult result = kafka_reader_next(bus->reader, wait, &message, error);
         if (result == KAFKA_FAILED)
             return BUS_FAILED;
-        if (result == KAFKA_MESSAGE && message.piece.sequence == 0 && bus->next == 1)
-            continue; /* it names the bus */
+        if (result == KAFKA_MESSAGE && message.piece.sequence == 0)
+            continue; /* a name or a claim */
         if (result == KAFKA_MESSAGE && !take_message(bus, &message, &whole, data, size, error))
             return BUS_FAILED;
         if (result != KAFKA_MESSAGE && g_get_monotonic_time() >= deadline)

@@ -194,18 +194,17 @@ static bool check_configuration(Check *check, GError **error)
 static bool check_reading(Check *check, bool *named, GError **error)
 {
     GError *problem = NULL;
-    KafkaMessage first, last;
-    bool empty = true;
+    KafkaEnds ends;
     *named = true;
     g_autoptr(KafkaReader) reader = kafka_reader_new(check->options, &problem);
-    if (reader == NULL || !kafka_reader_ends(reader, &first, &last, &empty, &problem)) {
+    if (reader == NULL || !kafka_reader_ends(reader, -1, &ends, &problem)) {
         if (problem->code != DROVER_ERROR_PERSON)
             return take_problem(check, "bus.read", problem, error);
         add(check, BUS_NOTE_FAIL, "bus.topic", NULL, "%s", problem->message);
         g_error_free(problem);
         return true;
     }
-    *named = !empty;
+    *named = !ends.empty;
     return true;
 }
 

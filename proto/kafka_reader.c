@@ -202,51 +202,89 @@ static bool peek(KafkaReader *reader, gint64 offset, KafkaMessage *message, bool
     return kafka_reader_start(reader, offset, error) && await(reader, message, end, error);
 }
 
-/* The last message from offset on; *empty where there is none. */
-static bool peek_last(KafkaReader *reader, gint64 offset, KafkaMessage *last, bool *empty,
-                      GError **error)
+/* Goes through the messages from `from` on: up to the end, and in any case to `upto`. *found: there
+ * is a record among them. */
+static bool walk(KafkaReader *reader, gint64 from, gint64 upto, KafkaEnds *ends, bool *found,
+                 GError **error)
 {
-    if (!peek(reader, offset, last, empty, error))
+    gint64 reached = -1;
+    bool end = false;
+    if (!kafka_reader_start(reader, from, error))
         return false;
-    for (bool end = *empty; !end && !reader->at_end;) {
+    while (!end || reached < upto) {
         KafkaMessage message;
         if (!await(reader, &message, &end, error))
             return false;
-        if (!end)
-            *last = message;
+        if (end)
+            continue;
+        end = reader->at_end;
+        reached = message.offset;
+        ends->epoch = MAX(ends->epoch, message.piece.epoch);
+        if (message.piece.sequence > 0 || !*found)
+            ends->last = message;
+        *found |= message.piece.sequence > 0;
     }
     return true;
 }
 
-static bool find_last(KafkaReader *reader, gint64 low, gint64 high, KafkaMessage *last, bool *empty,
+/* From ever further back, until there is a record. */
+static bool find_last(KafkaReader *reader, gint64 low, gint64 high, gint64 upto, KafkaEnds *ends,
                       GError **error)
 {
+    bool found = false;
     for (gint64 span = FIRST_SPAN;; span *= SPAN_GROWTH) {
         gint64 from = high - span > low ? high - span : low;
-        if (!peek_last(reader, from, last, empty, error))
+        if (!walk(reader, from, upto, ends, &found, error))
             return false;
-        if (!*empty || from == low)
+        if (found || from == low)
             return true;
     }
 }
 
-bool kafka_reader_ends(KafkaReader *reader, KafkaMessage *first, KafkaMessage *last, bool *empty,
-                       GError **error)
+/* The first message of a record at or after offset. */
+static bool peek_record(KafkaReader *reader, gint64 offset, KafkaMessage *message, bool *end,
+                        GError **error)
 {
-    gint64 low, high;
-    *empty = true;
-    if (!kafka_topic_offsets(reader->client, &low, &high, error))
+    if (!peek(reader, offset, message, end, error))
         return false;
-    if (low == high)
-        return true;
-    if (!peek(reader, low, first, empty, error) ||
-        (!*empty && !find_last(reader, low, high, last, empty, error)))
-        return false;
-    first->data = last->data = NULL;
+    while (!*end && message->piece.sequence == 0)
+        if (!await(reader, message, end, error))
+            return false;
     return true;
 }
 
-/* Every message before `from` has a lower number, the first one from `to` on has not. */
+/* The first record, or where there is none the first message. */
+static bool find_first(KafkaReader *reader, gint64 low, KafkaEnds *ends, GError **error)
+{
+    KafkaMessage record;
+    bool none;
+    if (!peek(reader, low, &ends->first, &ends->empty, error))
+        return false;
+    if (ends->empty || ends->first.piece.sequence > 0)
+        return true;
+    if (!peek_record(reader, low, &record, &none, error))
+        return false;
+    if (!none)
+        ends->first = record;
+    return true;
+}
+
+bool kafka_reader_ends(KafkaReader *reader, gint64 upto, KafkaEnds *ends, GError **error)
+{
+    gint64 low, high;
+    *ends = (KafkaEnds){.empty = true};
+    if (!kafka_topic_offsets(reader->client, &low, &high, error))
+        return false;
+    if (low == high && upto < 0)
+        return true;
+    if (!find_first(reader, low, ends, error) ||
+        (!ends->empty && !find_last(reader, low, high, upto, ends, error)))
+        return false;
+    ends->first.data = ends->last.data = NULL;
+    return true;
+}
+
+/* Every record before `from` has a lower number, the first one from `to` on has not. */
 bool kafka_reader_find(KafkaReader *reader, guint64 sequence, gint64 *offset, GError **error)
 {
     gint64 from, to;
@@ -255,7 +293,7 @@ bool kafka_reader_find(KafkaReader *reader, guint64 sequence, gint64 *offset, GE
     for (gint64 probe = from; from < to; probe = from + (to - from) / 2) {
         KafkaMessage message;
         bool end;
-        if (!peek(reader, probe, &message, &end, error))
+        if (!peek_record(reader, probe, &message, &end, error))
             return false;
         if (end || message.piece.sequence >= sequence)
             to = probe;

@@ -32,13 +32,19 @@ KafkaReader *kafka_reader_new(const BusOptions *options, GError **error);
 void kafka_reader_free(KafkaReader *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KafkaReader, kafka_reader_free)
 
-/* The first and the last message of the topic; *empty where it has none. Only piece and offset are
- * filled in. PERSON where a message is none of a bus. */
-bool kafka_reader_ends(KafkaReader *reader, KafkaMessage *first, KafkaMessage *last, bool *empty,
-                       GError **error);
+typedef struct KafkaEnds {
+    bool empty;               /* the topic has no message at all: nothing else is set */
+    KafkaMessage first, last; /* of the records; where there is none, of all messages */
+    guint64 epoch;            /* highest one of the messages that were looked at */
+} KafkaEnds;
 
-/* The offset of the first message with this sequence number or a higher one; the end of the topic
- * where there is none. */
+/* Of messages only piece and offset are filled in. upto: -1, or the offset of a message that was
+ * committed and must be seen, since what brokers show may be a moment behind. PERSON where a
+ * message is none of a bus. */
+bool kafka_reader_ends(KafkaReader *reader, gint64 upto, KafkaEnds *ends, GError **error);
+
+/* The offset of the first message of this record or, where it is not there, of the next one; the
+ * end of the topic where there is none. */
 bool kafka_reader_find(KafkaReader *reader, guint64 sequence, gint64 *offset, GError **error);
 
 /* The next message is the first one at or after offset. */

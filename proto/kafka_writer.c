@@ -99,11 +99,6 @@ void kafka_writer_free(KafkaWriter *writer)
     g_free(writer);
 }
 
-void kafka_writer_expect(KafkaWriter *writer, gint64 after)
-{
-    writer->last_offset = after;
-}
-
 static bool begin(KafkaWriter *writer, GError **error)
 {
     if (writer->open)

@@ -19,9 +19,6 @@ KafkaWriter *kafka_writer_new(const BusOptions *options, GError **error);
 void kafka_writer_free(KafkaWriter *writer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KafkaWriter, kafka_writer_free)
 
-/* Every message is expected behind this offset, the highest one that the topic was seen to have. */
-void kafka_writer_expect(KafkaWriter *writer, gint64 after);
-
 /* One record, cut into pieces; `head` has everything but piece and pieces. */
 bool kafka_writer_append(KafkaWriter *writer, const KafkaPiece *head, const guint8 *data,
                          gsize size, GError **error);

@@ -86,6 +86,34 @@ static void test_what_a_dead_writer_had_not_flushed_is_never_seen(void **state)
     kafka_writer_free(dead);
 }
 
+/* Claims leave messages without a record behind. */
+static void test_the_end_is_found_behind_many_claims(void **state)
+{
+    BusFixture *fixture = *state;
+    GError *error = NULL;
+    contract_append(fixture->writer, 1, "one");
+    contract_flush(fixture->writer);
+    for (guint64 epoch = 2; epoch < 12; epoch++)
+        MUST(ops->claim(fixture->writer, epoch, false, &error));
+    assert_int_equal(contract_info_of(fixture->writer).last_sequence, 1);
+    contract_append(fixture->writer, 2, "two");
+    contract_flush(fixture->writer);
+    for (guint64 epoch = 12; epoch < 22; epoch++)
+        MUST(ops->claim(fixture->writer, epoch, false, &error));
+    Bus *reader = contract_open(&fixture->options, BUS_READ);
+    BusInfo info = contract_info_of(reader);
+    assert_int_equal(info.epoch, 21);
+    assert_int_equal(info.first_sequence, 1);
+    assert_int_equal(info.last_sequence, 2);
+    assert_int_equal(info.bytes, 6);
+    contract_assert_reads(reader, 1, "one");
+    contract_assert_reads(reader, 2, "two");
+    assert_int_equal(contract_read_now(reader, NULL), BUS_EMPTY);
+    ops->seek(reader, 2);
+    contract_assert_reads(reader, 2, "two");
+    ops->close(reader);
+}
+
 static void test_a_record_is_found_among_many_flushes(void **state)
 {
     BusFixture *fixture = *state;
@@ -245,6 +273,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(test_a_writer_that_was_fenced_off_by_a_lower_epoch_claims_again),
         TEST(test_what_a_dead_writer_had_not_flushed_is_never_seen),
+        TEST(test_the_end_is_found_behind_many_claims),
         TEST(test_a_record_is_found_among_many_flushes),
         TEST(test_a_backlog_is_read_whole_without_waiting),
         TEST(test_a_new_writer_trims_what_an_earlier_one_wrote),

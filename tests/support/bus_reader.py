@@ -82,7 +82,7 @@ class Joiner:
         demand(len(piece.bus_uuid) == 16, "a bus UUID has not 16 bytes")
         demand(piece.pieces >= 1, f"record {piece.sequence} has no pieces")
         if piece.sequence == 0:
-            return self._name_bus(piece, value)
+            return self._take_mark(piece, value)
         if self.open is None:
             self._open(piece)
         demand(piece.piece == len(self.pieces),
@@ -94,11 +94,17 @@ class Joiner:
         self.pieces.append(value)
         return self._close() if len(self.pieces) == piece.pieces else None
 
-    def _name_bus(self, piece, value):
-        demand(self.first is None, "a second message names the bus")
-        demand(not value and piece.epoch == 0 and piece.bytes == 0 and piece.size == 0 and piece.pieces == 1,
-               "the message that names the bus says more")
-        self.first = self.last = piece
+    def _take_mark(self, piece, value):
+        """A message without a record: the first one names the bus, later ones are claims."""
+        demand(not value and piece.bytes == 0 and piece.size == 0 and piece.pieces == 1,
+               "a message without a record says more")
+        demand(self.open is None, f"a claim stands among the pieces of record {self.open and self.open.sequence}")
+        if self.first is None:
+            demand(piece.epoch == 0, "the message that names the bus says more")
+            self.first = self.last = piece
+        else:
+            demand(piece.bus_uuid == self.first.bus_uuid, "a claim is of another bus")
+            demand(piece.epoch > 0, "a second message names the bus")
 
     def _open(self, piece):
         if self.first is None:
