@@ -9,7 +9,8 @@
 #define MAX_APPLICATION_NAME 63
 
 /* Text, plans and rights do not depend on the configuration of the user, role or database. Row
- * security off means an error instead of rows that are silently missing. */
+ * security off means an error instead of rows that are silently missing. Keepalives as on our side:
+ * what a machine held that vanished, locks and claims, is free soon. */
 static const char pinned_settings[] = "set datestyle = 'ISO, MDY';"
                                       "set intervalstyle = postgres;"
                                       "set timezone = 'UTC';"
@@ -29,7 +30,10 @@ static const char pinned_settings[] = "set datestyle = 'ISO, MDY';"
                                       "set default_transaction_isolation = 'read committed';"
                                       "set statement_timeout = 0;"
                                       "set lock_timeout = 0;"
-                                      "set idle_in_transaction_session_timeout = 0;";
+                                      "set idle_in_transaction_session_timeout = 0;"
+                                      "set tcp_keepalives_idle = 10;"
+                                      "set tcp_keepalives_interval = 5;"
+                                      "set tcp_keepalives_count = 3;";
 
 typedef struct StateClass {
     const char *prefix; /* of the SQLSTATE */

@@ -21,13 +21,18 @@ static void pg_close(Target *target)
     g_free(target);
 }
 
-/* Lets the server notice during a long statement that we are gone, so that our locks do not outlive
- * us. Not every platform's server can do that: it is then noticed after the statement. */
+/* Lets the server notice during a long statement that we are gone, and while an answer is on its
+ * way that our machine is, so that our locks and claims do not outlive us. Not every platform's
+ * server can do that: it is then noticed after the statement. */
 static void watch_client(PGconn *connection)
 {
-    g_autoptr(PGresult) result = PQexec(connection, "set client_connection_check_interval = '1s'");
-    if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        g_debug("client_connection_check_interval: %s", PQresultErrorMessage(result));
+    static const char *const settings[] = {"set client_connection_check_interval = '1s'",
+                                           "set tcp_user_timeout = '30s'"};
+    for (gsize i = 0; i < G_N_ELEMENTS(settings); i++) {
+        g_autoptr(PGresult) result = PQexec(connection, settings[i]);
+        if (PQresultStatus(result) != PGRES_COMMAND_OK)
+            g_debug("%s: %s", settings[i], PQresultErrorMessage(result));
+    }
 }
 
 static Target *pg_open(const Endpoint *endpoint, const char *label, GError **error)

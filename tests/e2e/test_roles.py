@@ -8,32 +8,13 @@ from contextlib import closing
 
 import pytest
 
-from conftest import Databases, Drover, assert_equal, lsn
-from roles import Role, one_row, wait_phase, wait_roles, wait_started
+from conftest import Databases, Drover, assert_equal
+from roles import (Role, copiers, held_in_a_chunk, one_row, small_tables, wait_caught_up, wait_phase, wait_planned,
+                   wait_roles, wait_started)
 from servers import wait_for
 from workload import Pgbench, RandomLoad, pgbench_prepare, prepare
 
 SCALE = int(os.environ.get("DROVER_E2E_SCALE", "3"))
-
-
-def wait_caught_up(move, *alive, limit=180):
-    with move.databases.source() as session:
-        head = lsn(one_row(session, "select pg_current_wal_insert_lsn()"))
-    with move.databases.target() as session:
-        def passed():
-            for role in alive:
-                role.check_alive()
-            at = one_row(session, "select position from drover.progress where migration = %s and worker = 'apply'",
-                         move.name)
-            return at and lsn(at) >= head
-        wait_for(passed, "apply has passed the source's log", limit, 0.05)
-
-
-def small_tables(databases, n=40, rows=200):
-    with databases.source() as session:
-        for i in range(n):
-            session.execute(f"create table small_{i} (id int primary key, v text)")
-            session.execute(f"insert into small_{i} select g, md5(g::text) from generate_series(1, {rows}) g")
 
 
 def planned_and_paused(move):
@@ -42,17 +23,8 @@ def planned_and_paused(move):
     wait_started(move)
     assert move.call("pause").returncode == 0
     copy = Role(move, "copy")
-    with move.databases.target() as session:
-        wait_for(lambda: one_row(session, "select count(*) > 0 and count(*) = count(case when state = 'copying' then 1"
-                                 " end) from drover.tables"), "all chunks are planned", 60, 0.05)
+    wait_planned(move)
     return capture, copy
-
-
-def copiers(databases):
-    """Who has copied: the epochs in the workers' names, and how many chunks each."""
-    with databases.target() as session:
-        return dict(session.execute("select split_part(worker, '-', 2), count(*) from drover.chunk where state = 'done'"
-                                    " group by 1").fetchall())
 
 
 def assert_every_row_was_copied_once(databases):
@@ -130,7 +102,7 @@ def test_pause_and_resume_reach_roles_in_other_processes(databases, drover):
     move = drover()
     capture, copy = planned_and_paused(move)
     apply = Role(move, "apply")
-    assert move.status()["paused"] and copiers(databases) == {}
+    assert move.status()["paused"] and copiers(move) == {}
     assert move.call("resume").returncode == 0
     copy.ends(0)
     wait_phase(move, "streaming")
@@ -151,15 +123,17 @@ def test_pause_and_resume_reach_roles_in_other_processes(databases, drover):
 def test_two_copies_share_the_chunks_and_copy_each_row_once(databases, drover):
     small_tables(databases)
     with databases.source() as session:
-        prepare(session, rows=5000)
-    move = drover(extra="limits: {copy_workers: 2}")
+        prepare(session, rows=500)
+    move = drover(extra="limits: {copy_workers: 1}")
     capture, first = planned_and_paused(move)
     second = Role(move, "copy")
     wait_roles(move, capture=1, copy=2)
-    assert move.call("resume").returncode == 0
+    # one of them is held in the largest table, which comes first; the other one goes on
+    with held_in_a_chunk(move, "item"):
+        wait_for(lambda: copiers(move), "a chunk is copied", 60, 0.05)
     first.ends(0)
     second.ends(0)
-    shares = copiers(databases)
+    shares = copiers(move)
     assert len(shares) == 2, shares
     assert sum(shares.values()) == sum(table["chunks_total"] for table in move.status()["tables"])
     assert_every_row_was_copied_once(databases)
@@ -212,32 +186,14 @@ def test_the_copy_goes_on_with_new_snapshots_when_capture_is_killed(databases, d
     apply.stop()
 
 
-def block_chunks_of_item(databases):
-    """A lock on the source that keeps a copy inside its chunk."""
-    lock = databases.source()
-    lock.execute("begin")
-    lock.execute("lock table item in access exclusive mode")
-    return lock
-
-
-def wait_blocked(databases):
-    with databases.source() as session:
-        wait_for(lambda: one_row(session, "select count(*) from pg_stat_activity where application_name like"
-                                 " 'drover move copy-%%' and wait_event_type = 'Lock'"), "a copy is in its chunk", 60)
-
-
 def test_copy_that_stands_still_in_a_chunk_is_named_and_taken_over(databases, drover):
     small_tables(databases, n=10)
     with databases.source() as session:
         prepare(session, rows=2000)
     move = drover(extra="limits: {copy_workers: 1}")
     capture, frozen = planned_and_paused(move)
-    lock = block_chunks_of_item(databases)
-    assert move.call("resume").returncode == 0
-    wait_blocked(databases)
-    frozen.freeze()
-    lock.execute("rollback")
-    lock.close()
+    with held_in_a_chunk(move, "item"):
+        frozen.freeze()
     # another one does all the rest, and says whom it waits for
     second = Role(move, "copy")
     second.wait_log(f"waiting for what another process has claimed: chunk \\d+ of table public.item by"
@@ -264,12 +220,8 @@ def test_copy_that_slept_through_drop_and_a_new_start_writes_nothing(databases, 
         prepare(session, rows=2000)
     move = drover(extra="limits: {copy_workers: 1}")
     capture, frozen = planned_and_paused(move)
-    lock = block_chunks_of_item(databases)
-    assert move.call("resume").returncode == 0
-    wait_blocked(databases)
-    frozen.freeze()
-    lock.execute("rollback")
-    lock.close()
+    with held_in_a_chunk(move, "item"):
+        frozen.freeze()
     capture.stop()
     assert move.call("drop", "--yes", move.name).returncode == 1
     done = move.call("drop", "--yes", move.name, "--take-over")
@@ -278,10 +230,10 @@ def test_copy_that_slept_through_drop_and_a_new_start_writes_nothing(databases, 
         session.execute("drop table item, pair, scratch; drop sequence scratch_id_seq")
     capture, copy = Role(move, "capture"), Role(move, "copy")
     copy.ends(0)
-    before = copiers(databases)
+    before = copiers(move)
     frozen.wake()
     frozen.ends(1)
-    assert copiers(databases) == before
+    assert copiers(move) == before
     apply = Role(move, "apply")
     wait_phase(move, "streaming")
     wait_caught_up(move, capture, apply)
@@ -353,7 +305,7 @@ def test_each_role_killed_and_started_again_ends_equal(databases, drover):
         apply.kill()
         copy, apply = Role(move, "copy"), Role(move, "apply")
         assert move.call("resume").returncode == 0
-        wait_for(lambda: copiers(databases), "a chunk is copied", 60, 0.01)
+        wait_for(lambda: copiers(move), "a chunk is copied", 60, 0.01)
         copy.kill()
         capture.kill()
         copy, capture = Role(move, "copy"), Role(move, "capture")

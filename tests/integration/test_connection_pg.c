@@ -96,6 +96,14 @@ static void test_settings_of_the_user_do_not_count(void **state)
     expect_text(connection, "show search_path", "\"\"");
 }
 
+static void test_the_server_notices_soon_that_our_machine_vanished(void **state)
+{
+    Fixture *fixture = *state;
+    expect_text(fixture->connection, "show tcp_keepalives_idle", "10");
+    expect_text(fixture->connection, "show tcp_keepalives_interval", "5");
+    expect_text(fixture->connection, "show tcp_keepalives_count", "3");
+}
+
 static void test_a_long_label_is_cut_where_a_character_ends(void **state)
 {
     Fixture *fixture = *state;
@@ -222,6 +230,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_settings_of_the_user_do_not_count),
+        TEST(test_the_server_notices_soon_that_our_machine_vanished),
         TEST(test_a_long_label_is_cut_where_a_character_ends),
         TEST(test_a_replication_connection_answers_both_languages),
         TEST(test_an_unreachable_server_may_be_tried_again),

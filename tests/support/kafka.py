@@ -90,8 +90,9 @@ class Node:
 class Kafka:
     """A cluster. All data in `folder`, which close() removes. Settings are added to every node's."""
 
-    def __init__(self, brokers=1, tls_sasl=False, authorizer=False, **settings):
+    def __init__(self, brokers=1, tls_sasl=False, authorizer=False, host="127.0.0.1", **settings):
         self.folder = tempfile.mkdtemp(prefix="drover-kafka-")
+        self.host = host
         self.tls_sasl = tls_sasl
         self.authorizer = authorizer
         self.settings = settings
@@ -162,7 +163,7 @@ class Kafka:
     # ---- addresses ----
 
     def bootstrap(self):
-        return ",".join(f"127.0.0.1:{node.port}" for node in self.brokers)
+        return ",".join(f"{self.host}:{node.port}" for node in self.brokers)
 
     def tls_bootstrap(self):
         return ",".join(f"127.0.0.1:{node.tls_port}" for node in self.brokers)
@@ -280,7 +281,7 @@ class Kafka:
             listeners.append(f"CONTROLLER://127.0.0.1:{self.controller_port}")
         if node in self.brokers:
             roles.append("broker")
-            listeners.append(f"PLAINTEXT://127.0.0.1:{node.port}")
+            listeners.append(f"PLAINTEXT://{self.host}:{node.port}")
             if self.tls_sasl:
                 listeners.append(f"SASL_SSL://127.0.0.1:{node.tls_port}")
                 settings.update(self._tls_settings())

@@ -1,4 +1,5 @@
 """drover's roles as processes of their own, each with a log of its own."""
+import contextlib
 import re
 import signal
 import subprocess
@@ -93,3 +94,52 @@ def wait_roles(move, limit=60, **counts):
         roles = [role["role"] for role in move.status()["roles"]]
         return all(roles.count(role) == count for role, count in counts.items())
     wait_for(there, f"roles {counts}", limit, 0.05)
+
+
+def wait_caught_up(move, *alive, limit=180):
+    """Until apply has passed what the source's log holds now."""
+    with move.databases.source() as session:
+        head = one_row(session, "select pg_current_wal_insert_lsn()")
+    with move.databases.target() as session:
+        def passed():
+            for role in alive:
+                role.check_alive()
+            return one_row(session, "select position::pg_lsn >= %s::pg_lsn from drover.progress where migration = %s"
+                           " and worker = 'apply'", head, move.name)
+        wait_for(passed, "apply has passed the source's log", limit, 0.05)
+
+
+def small_tables(databases, n=40, rows=200):
+    """A chunk each."""
+    with databases.source() as session:
+        for i in range(n):
+            session.execute(f"create table small_{i} (id int primary key, v text)")
+            session.execute(f"insert into small_{i} select g, md5(g::text) from generate_series(1, {rows}) g")
+
+
+def wait_planned(move, limit=60):
+    """Until every table has its chunks in the ledger: while the migration is paused, none is copied."""
+    with move.databases.target() as session:
+        wait_for(lambda: one_row(session, "select count(*) > 0 and count(*) = count(case when state = 'copying' then 1"
+                                 " end) from drover.tables where migration = %s", move.name),
+                 "all chunks are planned", limit, 0.05)
+
+
+@contextlib.contextmanager
+def held_in_a_chunk(move, table):
+    """Resumes a paused migration, and keeps the copy that claims a chunk of this table inside it."""
+    with move.databases.source() as lock, move.databases.source() as session:
+        lock.execute("begin")
+        lock.execute(f"lock table {table} in access exclusive mode")
+        assert move.call("resume").returncode == 0
+        wait_for(lambda: one_row(session, "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and"
+                                 " application_name like %s", f"drover {move.name} copy-%"), "a copy is in its chunk", 60)
+        yield
+        lock.execute("rollback")
+
+
+def copiers(move):
+    """Who has copied: the epochs in the workers' names, and how many chunks each."""
+    with move.databases.target() as session:
+        return dict(session.execute("select split_part(worker, '-', 2), count(*) from drover.chunk where state = 'done'"
+                                    " and migration = %s group by 1", (move.name,)).fetchall())

@@ -65,8 +65,9 @@ def pid_gone(pid):
 class Postgres:
     """One private server. All data in `folder`, which close() removes."""
 
-    def __init__(self, name, **settings):
+    def __init__(self, name, host="127.0.0.1", **settings):
         self.name = name
+        self.host = host
         self.bin = binaries()
         self.folder = tempfile.mkdtemp(prefix=f"drover-{name}-")
         self.data = os.path.join(self.folder, "data")
@@ -85,12 +86,14 @@ class Postgres:
         self.start()
 
     def _demand_password_of(self, role):
-        """Everybody is trusted but one role."""
+        """Everybody is trusted but one role, also from other machines of the tests' own network."""
         path = os.path.join(self.data, "pg_hba.conf")
         with open(path) as text:
             rules = text.read()
         with open(path, "w") as text:
-            text.write(f"host all {role} 127.0.0.1/32 scram-sha-256\n" + rules)
+            text.write(f"host all {role} {self.host}/32 scram-sha-256\n" + rules)
+            if self.host != "127.0.0.1":
+                text.write(f"host all all {self.host}/24 trust\nhost replication all {self.host}/24 trust\n")
 
     def _as_user(self):
         return {"user": self.user} if os.geteuid() == 0 else {}
@@ -103,7 +106,7 @@ class Postgres:
         log = open(os.path.join(self.folder, "log"), "ab")
         self.process = subprocess.Popen(
             [os.path.join(self.bin, "postgres"), "-D", self.data, "-p", str(self.port), "-h",
-             "127.0.0.1", "-k", self.folder], stdout=log, stderr=log, cwd="/",
+             self.host, "-k", self.folder], stdout=log, stderr=log, cwd="/",
             start_new_session=True, **self._as_user())
         log.close()
         wait_for(self.ready, f"{self.name} accepts connections")
@@ -111,7 +114,7 @@ class Postgres:
     def ready(self):
         if self.process.poll() is not None:
             raise RuntimeError(f"{self.name} died: {self.log()[-2000:]}")
-        return subprocess.run([os.path.join(self.bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p",
+        return subprocess.run([os.path.join(self.bin, "pg_isready"), "-q", "-h", self.host, "-p",
                                str(self.port)]).returncode == 0
 
     def log(self):
@@ -151,7 +154,7 @@ class Postgres:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, database="postgres", user="postgres"):
-        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{user}@{self.host}:{self.port}/{database}"
 
     def program(self, name):
         return os.path.join(self.bin, name)
