@@ -269,37 +269,89 @@ static bool find_first(KafkaReader *reader, gint64 low, KafkaEnds *ends, GError 
     return true;
 }
 
-bool kafka_reader_ends(KafkaReader *reader, gint64 upto, KafkaEnds *ends, GError **error)
+/* ---- looking for messages, while another process may trim ---- */
+
+typedef bool (*Look)(KafkaReader *reader, gint64 low, gint64 high, void *wanted, GError **error);
+
+/* A look at messages from `low` on has failed. Was that because the writer, in whatever process,
+ * has trimmed them since? Then the look is worth another one, and *problem is cleared. */
+static bool was_trimmed(KafkaReader *reader, gint64 low, GError **problem)
 {
-    gint64 low, high;
-    *ends = (KafkaEnds){.empty = true};
-    if (!kafka_topic_offsets(reader->client, &low, &high, error))
+    gint64 now, high;
+    if (!g_error_matches(*problem, DROVER_ERROR, DROVER_ERROR_PERSON) ||
+        !kafka_topic_offsets(reader->client, &now, &high, NULL) || now <= low)
         return false;
-    if (low == high && upto < 0)
+    g_clear_error(problem);
+    return true;
+}
+
+static bool look_patiently(KafkaReader *reader, Look look, void *wanted, GError **error)
+{
+    for (;;) {
+        GError *problem = NULL;
+        gint64 low, high;
+        if (!kafka_topic_offsets(reader->client, &low, &high, error))
+            return false;
+        if (look(reader, low, high, wanted, &problem))
+            return true;
+        if (!was_trimmed(reader, low, &problem)) {
+            g_propagate_error(error, problem);
+            return false;
+        }
+    }
+}
+
+typedef struct WantedEnds {
+    gint64 upto;
+    KafkaEnds *ends;
+} WantedEnds;
+
+static bool look_at_ends(KafkaReader *reader, gint64 low, gint64 high, void *wanted, GError **error)
+{
+    const WantedEnds *of = wanted;
+    KafkaEnds *ends = of->ends;
+    *ends = (KafkaEnds){.empty = true};
+    if (low == high && of->upto < 0)
         return true;
     if (!find_first(reader, low, ends, error) ||
-        (!ends->empty && !find_last(reader, low, high, upto, ends, error)))
+        (!ends->empty && !find_last(reader, low, high, of->upto, ends, error)))
         return false;
     ends->first.data = ends->last.data = NULL;
     return true;
 }
 
-/* Every record before `from` has a lower number, the first one from `to` on has not. */
-bool kafka_reader_find(KafkaReader *reader, guint64 sequence, gint64 *offset, GError **error)
+bool kafka_reader_ends(KafkaReader *reader, gint64 upto, KafkaEnds *ends, GError **error)
 {
-    gint64 from, to;
-    if (!kafka_topic_offsets(reader->client, &from, &to, error))
-        return false;
-    for (gint64 probe = from; from < to; probe = from + (to - from) / 2) {
+    WantedEnds wanted = {upto, ends};
+    return look_patiently(reader, look_at_ends, &wanted, error);
+}
+
+typedef struct WantedRecord {
+    guint64 sequence;
+    gint64 *offset;
+} WantedRecord;
+
+/* Every record before `low` has a lower number, the first one from `high` on has not. */
+static bool look_for_record(KafkaReader *reader, gint64 low, gint64 high, void *wanted,
+                            GError **error)
+{
+    const WantedRecord *of = wanted;
+    for (gint64 probe = low; low < high; probe = low + (high - low) / 2) {
         KafkaMessage message;
         bool end;
         if (!peek_record(reader, probe, &message, &end, error))
             return false;
-        if (end || message.piece.sequence >= sequence)
-            to = probe;
+        if (end || message.piece.sequence >= of->sequence)
+            high = probe;
         else
-            from = message.offset + 1;
+            low = message.offset + 1;
     }
-    *offset = from;
+    *of->offset = low;
     return true;
+}
+
+bool kafka_reader_find(KafkaReader *reader, guint64 sequence, gint64 *offset, GError **error)
+{
+    WantedRecord wanted = {sequence, offset};
+    return look_patiently(reader, look_for_record, &wanted, error);
 }

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <string.h>
 
 static const BusOps *const ops = &bus_kafka_ops;
@@ -132,6 +133,40 @@ static void test_a_record_is_found_among_many_flushes(void **state)
         contract_assert_reads(reader, i, text);
     }
     ops->close(reader);
+}
+
+/* Another process trims: here piece by piece, as fast as it can. */
+static void *trim_piece_by_piece(void *user)
+{
+    GError *error = NULL;
+    g_autoptr(KafkaClient) admin = kafka_admin_new(user, &error);
+    gint64 low = 0, high = 0;
+    bool ok = admin != NULL && kafka_topic_offsets(admin, &low, &high, &error);
+    for (gint64 offset = low + 1; ok && offset < high - 2; offset++)
+        ok = kafka_topic_trim(admin, offset, &error);
+    return error;
+}
+
+static void test_readers_come_while_another_process_trims(void **state)
+{
+    BusFixture *fixture = *state;
+    GError *error = NULL;
+    void *failure = NULL;
+    pthread_t trimmer;
+    contract_append_blocks(fixture->writer, 1, 400, 10);
+    assert_int_equal(pthread_create(&trimmer, NULL, trim_piece_by_piece, &fixture->options), 0);
+    for (guint64 first = 0; first < 399;) {
+        Bus *reader = contract_open(&fixture->options, BUS_READ);
+        BusInfo info = contract_info_of(reader);
+        assert_true(info.first_sequence >= first);
+        first = info.first_sequence;
+        ops->seek(reader, 400);
+        MUST(contract_read_now(reader, &error) == BUS_RECORD);
+        ops->close(reader);
+    }
+    pthread_join(trimmer, &failure);
+    error = failure;
+    MUST(error == NULL);
 }
 
 /* A backlog is never taken for its end, whatever the time given. */
@@ -277,6 +312,7 @@ int main(void)
         TEST(test_a_record_is_found_among_many_flushes),
         TEST(test_a_backlog_is_read_whole_without_waiting),
         TEST(test_a_new_writer_trims_what_an_earlier_one_wrote),
+        TEST(test_readers_come_while_another_process_trims),
         TEST(test_a_topic_made_anew_under_a_reader_needs_a_person),
         TEST(test_a_topic_made_anew_under_a_writer_is_not_written_on),
         cmocka_unit_test(test_an_empty_topic_that_was_there_becomes_the_bus),
