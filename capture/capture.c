@@ -103,7 +103,7 @@ static bool start(Capture *capture, GError **error)
         !resume_find(settings->bus, capture->bus, &info, settings->migration, &resume, error))
         return false;
     capture->outbox = outbox_new(settings->migration, settings->bus, capture->bus, &info,
-                                 settings->epoch, &resume);
+                                 settings->epoch, settings->record_target, &resume);
     Record claim = {.kind = RECORD_CLAIM, .position = resume.position};
     if (!outbox_mark(capture->outbox, &claim, error) || !outbox_flush(capture->outbox, error))
         return false;

@@ -24,6 +24,7 @@ typedef struct CaptureSettings {
     bool take_over; /* end whoever holds the slot */
     Runtime *runtime;
     gint64 heartbeat_interval; /* microseconds */
+    gsize record_target;       /* bytes from which a record is appended; 0: the default */
 } CaptureSettings;
 
 typedef struct CaptureStatus {

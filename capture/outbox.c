@@ -24,6 +24,7 @@ struct Outbox {
     Bus *bus;
     guint8 uuid[16];
     guint64 epoch;
+    gsize record_target;
 
     guint64 last_sequence;
     guint64 last_digest;
@@ -49,7 +50,7 @@ struct Outbox {
 };
 
 Outbox *outbox_new(const Migration *migration, const BusOps *ops, Bus *bus, const BusInfo *info,
-                   guint64 epoch, const Resume *resume)
+                   guint64 epoch, gsize record_target, const Resume *resume)
 {
     Outbox *outbox = g_new0(Outbox, 1);
     outbox->migration = migration;
@@ -57,6 +58,7 @@ Outbox *outbox_new(const Migration *migration, const BusOps *ops, Bus *bus, cons
     outbox->bus = bus;
     memcpy(outbox->uuid, info->uuid, sizeof outbox->uuid);
     outbox->epoch = epoch;
+    outbox->record_target = record_target != 0 ? record_target : RECORD_TARGET;
     outbox->last_sequence = info->last_sequence;
     outbox->last_digest = info->last_digest;
     outbox->position = outbox->durable = resume->position;
@@ -120,7 +122,7 @@ static Row copy_row(Outbox *outbox, const Row *row)
     for (guint32 i = 0; i < row->n_cells; i++)
         if (row->cells[i].kind == CELL_VALUE)
             bytes += row->cells[i].length;
-    bool borrowed = bytes >= RECORD_TARGET;
+    bool borrowed = bytes >= outbox->record_target;
     guint8 *memory = arena_alloc(outbox->arena, cells + (borrowed ? 0 : bytes));
     Row copy = {.cells = (Cell *)(void *)memory, .n_cells = row->n_cells};
     memcpy(memory, row->cells, cells);
@@ -192,7 +194,7 @@ bool outbox_in_transaction(const Outbox *outbox)
 
 bool outbox_is_full(const Outbox *outbox)
 {
-    return outbox->size >= RECORD_TARGET;
+    return outbox->size >= outbox->record_target;
 }
 
 bool outbox_has_commit(const Outbox *outbox)

@@ -16,8 +16,9 @@
 
 typedef struct Outbox Outbox;
 
+/* record_target: bytes that fill a record; 0: the default, which stays below what a bus takes. */
 Outbox *outbox_new(const Migration *migration, const BusOps *ops, Bus *bus, const BusInfo *info,
-                   guint64 epoch, const Resume *resume);
+                   guint64 epoch, gsize record_target, const Resume *resume);
 void outbox_free(Outbox *outbox);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Outbox, outbox_free)
 
