@@ -39,6 +39,8 @@ struct Outbox {
     GByteArray *packed;
     gsize size; /* estimate of the packed record */
     Position committed;
+    bool ends_long; /* the last part of a transaction of several records is in: nothing may follow,
+                     * so that a reader that has applied it need not read a part of it again */
 
     bool open;      /* a transaction is */
     bool part_open; /* its part in this record was begun */
@@ -181,6 +183,7 @@ bool outbox_commit(Outbox *outbox, const Transaction *header)
     part->header.position = header->position;
     part->header.commit_time = header->commit_time;
     part->header.last = true;
+    outbox->ends_long = part->header.fragment > 0;
     take_counts(outbox, &part->header);
     outbox->committed = header->position;
     outbox->part_open = false;
@@ -194,7 +197,7 @@ bool outbox_in_transaction(const Outbox *outbox)
 
 bool outbox_is_full(const Outbox *outbox)
 {
-    return outbox->size >= outbox->record_target;
+    return outbox->size >= outbox->record_target || outbox->ends_long;
 }
 
 bool outbox_has_commit(const Outbox *outbox)
@@ -260,7 +263,7 @@ bool outbox_write(Outbox *outbox, GError **error)
     g_array_set_size(outbox->parts, 0);
     g_array_set_size(outbox->changes, 0);
     outbox->size = 0;
-    outbox->part_open = false;
+    outbox->part_open = outbox->ends_long = false;
     outbox->committed = (Position){0};
     return true;
 }
