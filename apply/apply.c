@@ -31,6 +31,8 @@
 #define ENOUGH_EVENTS 40000 /* enough to write while capture goes on beside it */
 #define PROGRESS_INTERVAL (G_USEC_PER_SEC / 5)
 #define PAUSE_INTERVAL (G_USEC_PER_SEC / 5)
+#define STUCK_INTERVAL                                                                             \
+    G_USEC_PER_SEC /* without a record, before the bus is asked whether it is full */
 
 struct Apply {
     ApplySettings settings;
@@ -47,6 +49,7 @@ struct Apply {
     guint64 claimed_epoch;
     gint64 batch_since; /* when its first record was read */
     bool caught_up;     /* the bus had no more when it was last asked */
+    gint64 dry_since;   /* an open window has waited for a record; 0: one came */
     Position seen;      /* read and batched up to here */
     gint64 commit_time; /* of what was batched last */
 
@@ -360,6 +363,14 @@ static bool start_streaming(Apply *apply, guint64 xid, GError **error)
     return net_held(apply, (Position){0}, error);
 }
 
+static void drop_batch(Apply *apply)
+{
+    control_rollback(&apply->control);
+    apply->writing = false;
+    batch_start(apply->batch, apply->settings.consistent);
+    clear_accounts(apply);
+}
+
 /* The parts that came belong to no transaction: a capture died before it was complete, or it is one
  * that the target has already. */
 static bool void_transaction(Apply *apply, GError **error)
@@ -369,10 +380,7 @@ static bool void_transaction(Apply *apply, GError **error)
     apply->streaming = false;
     if (!written)
         return true;
-    control_rollback(&apply->control);
-    apply->writing = false;
-    batch_start(apply->batch, apply->settings.consistent);
-    clear_accounts(apply);
+    drop_batch(apply);
     return !apply->rewind_on_void || rewind_to_progress(apply, error);
 }
 
@@ -528,6 +536,43 @@ static bool is_at_end(const Apply *apply)
            position_compare(apply->seen, apply->settings.until) >= 0;
 }
 
+/* Is the bus full, and has nothing come for a while? */
+static bool bus_is_stuck(Apply *apply, bool *stuck, GError **error)
+{
+    gint64 now = apply->settings.runtime->now(apply->settings.runtime);
+    BusInfo info;
+    *stuck = false;
+    if (apply->dry_since == 0)
+        apply->dry_since = now;
+    if (now - apply->dry_since < STUCK_INTERVAL)
+        return true;
+    apply->dry_since = now;
+    if (!apply->settings.bus->info(apply->bus, &info, error))
+        return false;
+    *stuck = info.full;
+    return true;
+}
+
+/* The bus has no more, and an open window's HIGH has not come. Where the bus is full it never will:
+ * nothing more comes before what is on the bus was committed. So the window is given up, with what
+ * was built on its rows; its keys wait for another. */
+static bool wait_for_window(Apply *apply, GError **error)
+{
+    bool stuck;
+    if (!refetch_nudge(apply->refetch, error) || !bus_is_stuck(apply, &stuck, error))
+        return false;
+    if (!stuck)
+        return true;
+    g_message("apply: the bus is full before a refetched row's place has come; it is read again");
+    if (refetch_is_injected(apply->refetch)) {
+        drop_batch(apply);
+        if (!rewind_to_progress(apply, error))
+            return false;
+    }
+    refetch_give_up(apply->refetch);
+    return true;
+}
+
 /* Reads until a batch is complete: the bus has no more for now, or the memory is full. */
 static bool collect(Apply *apply, GError **error)
 {
@@ -543,9 +588,11 @@ static bool collect(Apply *apply, GError **error)
         if (result == BUS_FAILED)
             return false;
         apply->caught_up = result == BUS_EMPTY;
+        if (result == BUS_RECORD)
+            apply->dry_since = 0;
         if (result == BUS_EMPTY && window_is_complete(apply))
             return true;
-        if (result == BUS_EMPTY && !refetch_nudge(apply->refetch, error))
+        if (result == BUS_EMPTY && !wait_for_window(apply, error))
             return false;
         if (result == BUS_RECORD && !take_record(apply, sequence, data, size, error))
             return false;

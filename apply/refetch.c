@@ -301,6 +301,12 @@ void refetch_close(Refetch *refetch)
     refetch->next_try = 0;
 }
 
+void refetch_give_up(Refetch *refetch)
+{
+    refetch_close(refetch);
+    refetch->next_try = refetch->runtime->now(refetch->runtime) + TRY_INTERVAL;
+}
+
 bool refetch_nudge(Refetch *refetch, GError **error)
 {
     gint64 now = refetch->runtime->now(refetch->runtime);

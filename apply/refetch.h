@@ -41,8 +41,10 @@ bool refetch_is_injected(const Refetch *refetch);
 
 /* In the batch's transaction: takes the window's keys off the list. */
 bool refetch_settle(Refetch *refetch, Control *control, GError **error);
-/* After the commit, or to give the window up: the keys stay on the list unless settled. */
+/* After the commit, or when the batch is forgotten: the keys stay on the list unless settled. */
 void refetch_close(Refetch *refetch);
+/* The same, and the next window is not opened at once. */
+void refetch_give_up(Refetch *refetch);
 
 /* Makes the source's log move past HIGH on an idle source. */
 bool refetch_nudge(Refetch *refetch, GError **error);

@@ -29,7 +29,7 @@
 
 static struct World {
     GHashTable *source; /* id -> "a|t" */
-    guint reads;
+    guint reads, nudges;
     void (*on_read)(ReadBounds *bounds);
     void (*on_nudge)(void);
     guint stop_at_write; /* 0: never */
@@ -576,6 +576,58 @@ static void test_rows_are_refetched_only_once_the_bus_was_read_to_its_end(void *
     assert_row("k", "1|t");
 }
 
+/* The bus has room again, and what HIGH waits for, once what is on it was committed. */
+static void make_room_behind_a_commit(void)
+{
+    if (++world.nudges > 100)
+        fail_msg("the window is waited for in vain");
+    if (position_now() < 1010)
+        return;
+    fake_bus_set_capacity(0);
+    nudge_past_high();
+}
+
+static void fill_the_bus(ReadBounds *bounds)
+{
+    read_at_the_end(bounds);
+    if (world.reads > 1)
+        return;
+    put_one(1, 30, 1010, (Event)INSERT("l", "1", "t"));
+    fake_bus_set_capacity(1);
+}
+
+static void fill_the_bus_unseen(ReadBounds *bounds)
+{
+    fill_the_bus(bounds);
+    if (world.reads == 1)
+        bounds->xmax = 30; /* the row enters the batch before transaction 30 */
+}
+
+static void assert_window_is_given_up(void (*on_read)(ReadBounds *bounds))
+{
+    world.on_read = on_read;
+    world.on_nudge = make_room_behind_a_commit;
+    want("k");
+    have(world.source, "k", "1|t");
+    run_to(1010);
+    assert_row("k", "1|t");
+    assert_row("l", "1|t");
+    assert_int_equal(world.reads, 2);
+    assert_accounts(1);
+}
+
+static void test_a_window_that_a_full_bus_keeps_open_is_given_up(void **state)
+{
+    (void)state;
+    assert_window_is_given_up(fill_the_bus);
+}
+
+static void test_a_window_whose_rows_are_in_the_batch_is_given_up_with_it(void **state)
+{
+    (void)state;
+    assert_window_is_given_up(fill_the_bus_unseen);
+}
+
 static void test_large_rows_are_refetched_in_windows_that_fit(void **state)
 {
     (void)state;
@@ -658,6 +710,8 @@ int main(void)
         TEST(test_a_refetched_row_enters_below_what_its_read_did_not_see),
         TEST(test_a_read_that_misses_what_was_applied_is_read_again),
         TEST(test_rows_are_refetched_only_once_the_bus_was_read_to_its_end),
+        TEST(test_a_window_that_a_full_bus_keeps_open_is_given_up),
+        TEST(test_a_window_whose_rows_are_in_the_batch_is_given_up_with_it),
         TEST(test_large_rows_are_refetched_in_windows_that_fit),
         TEST(test_accounts_that_do_not_add_up_stop_apply_and_keep_nothing),
         TEST(test_a_stop_between_pieces_leaves_nothing),
