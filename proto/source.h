@@ -120,8 +120,9 @@ typedef struct SourceOps {
                    SourceStatus *status, GError **error);
 
     /* Creates what the stream needs (publication, slot), replacing leftovers of this migration's
-     * own unfinished attempt. *start is P0; *snapshot (g_free) can be given to read_begin of other
-     * handles while this one stays open and is used for nothing else. */
+     * own unfinished attempt. *start is P0: everything at or below it is visible to every later
+     * read; *snapshot (g_free) can be given to read_begin of other handles while this one stays
+     * open and is used for nothing else. */
     bool (*setup)(Source *source, const Migration *migration, Position *start, char **snapshot,
                   GError **error);
     /* Removes what setup created; succeeds where it is gone already. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define WAIT_NOTICE_MS 2000
+#define VISIBLE_POLL_MS 20
 
 /* ---- publication ---- */
 
@@ -159,6 +160,30 @@ static bool open_holder(Source *source, GError **error)
                   error);
 }
 
+/* A commit below the slot's start is not in the stream, and reads may still not see it: a
+ * transaction that began while the slot was being made is not waited for, is in the log when it
+ * commits, and becomes visible later (long after, with a synchronous standby). A read that is made
+ * without the slot's snapshot would miss it for good. Past a transaction of our own, which ends at
+ * once, all of these are below. */
+static bool wait_until_visible(Source *source, GError **error)
+{
+    g_autofree char *last = NULL;
+    if (!session_value(source->ordinary, "select pg_current_xact_id()", &last, error))
+        return false;
+    g_autofree char *sql = g_strdup_printf(
+        "select pg_snapshot_xmin(pg_current_snapshot()) > '%s'::xid8", last ? last : "0");
+    for (guint waited = 0;; waited += VISIBLE_POLL_MS) {
+        g_autofree char *visible = NULL;
+        if (!session_value(source->ordinary, sql, &visible, error))
+            return false;
+        if (g_strcmp0(visible, "t") == 0)
+            return true;
+        if (waited % WAIT_NOTICE_MS == 0)
+            log_blockers(source);
+        g_usleep(VISIBLE_POLL_MS * 1000);
+    }
+}
+
 bool pg_setup(Source *source, const Migration *migration, Position *start, char **snapshot,
               GError **error)
 {
@@ -166,7 +191,8 @@ bool pg_setup(Source *source, const Migration *migration, Position *start, char 
     return connection && drop_slot(source, migration->slot, error) &&
            drop_publication(connection, migration->slot, error) && open_holder(source, error) &&
            create_publication(connection, migration, error) &&
-           create_slot(source, migration->slot, start, snapshot, error);
+           create_slot(source, migration->slot, start, snapshot, error) &&
+           wait_until_visible(source, error);
 }
 
 bool pg_drop(Source *source, const Migration *migration, GError **error)

@@ -13,6 +13,7 @@
 #include "tests/support/must.h"
 #include "tests/support/source_bench.h"
 
+#include <pthread.h>
 #include <string.h>
 
 static const SourceOps *const ops = &pg_source_ops;
@@ -70,6 +71,87 @@ static void test_the_exported_snapshot_is_the_start_of_the_stream(void **state)
     source_bench_stream(bench, bench->migration->start);
     g_autofree char *text = source_bench_commits(bench, 1, NULL);
     assert_string_equal(text, "insert a (2, two)\n");
+    source_bench_free(bench);
+}
+
+/* ---- a transaction that the slot does not wait for ---- */
+
+typedef struct SetUp {
+    SourceBench *bench;
+    gint done; /* atomic */
+} SetUp;
+
+static void *set_up_slot(void *user)
+{
+    SetUp *self = user;
+    source_bench_set_up(self->bench);
+    g_atomic_int_set(&self->done, 1);
+    return NULL;
+}
+
+/* A session with an open transaction that has a number. */
+static PGconn *open_transaction(SourceBench *bench, char **xid)
+{
+    PGconn *connection = PQconnectdb(bench->scratch->url);
+    PQclear(PQexec(connection, "begin"));
+    PGresult *result = PQexec(connection, "select pg_current_xact_id()");
+    assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
+    *xid = g_strdup(PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return connection;
+}
+
+static void end_transaction(PGconn *connection)
+{
+    PQclear(PQexec(connection, "commit"));
+    PQfinish(connection);
+}
+
+/* Until the answer is not 0, or the slot's setup has returned. */
+static void wait_for(SetUp *set_up, const char *question)
+{
+    gint64 limit = g_get_monotonic_time() + 30 * G_USEC_PER_SEC;
+    while (g_atomic_int_get(&set_up->done) == 0) {
+        if (scratch_number(set_up->bench->scratch, "%s", question) > 0)
+            return;
+        if (g_get_monotonic_time() > limit)
+            fail_msg("waited in vain: %s", question);
+    }
+}
+
+/* Until the slot's creation waits for this transaction. */
+static void wait_for_slot(SetUp *set_up, const char *xid)
+{
+    g_autofree char *question =
+        g_strdup_printf("select count(*) from pg_locks where locktype = 'transactionid' "
+                        "and not granted and transactionid = '%s'::xid8::xid",
+                        xid);
+    wait_for(set_up, question);
+}
+
+/* The slot waits for the first and the second transaction, and its start is behind the commit of
+ * any that began while it waited for the second. One that is still not visible stays unseen by
+ * reads, and is not in the stream. */
+static void test_every_commit_below_the_start_is_visible_to_later_reads(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    g_autofree char *first = NULL, *second = NULL, *third = NULL;
+    SourceBench *bench = source_bench_new(tables_sql);
+    SetUp set_up = {.bench = bench};
+    PGconn *one = open_transaction(bench, &first);
+    assert_int_equal(pthread_create(&thread, NULL, set_up_slot, &set_up), 0);
+    wait_for_slot(&set_up, first);
+    PGconn *two = open_transaction(bench, &second);
+    end_transaction(one);
+    wait_for_slot(&set_up, second);
+    PGconn *three = open_transaction(bench, &third);
+    end_transaction(two);
+    wait_for(&set_up, "select count(*) from pg_stat_activity where datname = current_database() "
+                      "and pid <> pg_backend_pid() and query like 'select pg_snapshot_xmin%'");
+    assert_int_equal(g_atomic_int_get(&set_up.done), 0);
+    end_transaction(three);
+    assert_int_equal(pthread_join(thread, NULL), 0);
     source_bench_free(bench);
 }
 
@@ -218,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_exported_snapshot_is_the_start_of_the_stream),
+        cmocka_unit_test(test_every_commit_below_the_start_is_visible_to_later_reads),
         cmocka_unit_test(test_bounds_tell_what_a_read_saw),
         cmocka_unit_test(test_the_newest_open_transaction_is_below_xmax),
         cmocka_unit_test(test_high_is_flushed_when_the_read_ends),
