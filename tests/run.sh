@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # Everything that must hold, on one machine: builds with gcc and clang, sanitizers, valgrind, fuzz targets,
 # and end-to-end tests on real servers, all through ctest. Installs what it needs; starts and stops its own servers.
-# usage: tests/run.sh [--full]   --full: long versions (30 kills, 10 million rows, scale 20, longer fuzzing)
+# usage: tests/run.sh [--full]   --full: long versions (30 kills, 10 million rows, scale 20, longer fuzzing,
+#                            100 million steps of the simulation)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+simulation_steps=5000000
 case ${1:-} in
 "") ;;
---full) export DROVER_E2E_SCALE=20 DROVER_E2E_KILLS=30 DROVER_E2E_HUGE_ROWS=10000000 DROVER_FUZZ_SECONDS=300 ;;
-*) sed -n '2,4s/^# //p' "$0"; exit 2 ;;
+--full)
+  simulation_steps=100000000
+  export DROVER_E2E_SCALE=20 DROVER_E2E_KILLS=30 DROVER_E2E_HUGE_ROWS=10000000 DROVER_FUZZ_SECONDS=300
+  ;;
+*) sed -n '2,5s/^# //p' "$0"; exit 2 ;;
 esac
 jobs=$(nproc)
 step() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
@@ -35,7 +40,7 @@ build release
 build asan
 build tsan
 build clang
-check asan 'unit|integration'
+check asan 'unit|integration|simulation'
 check tsan 'unit|integration'
 check clang 'unit|fuzz'
 step "release: valgrind over the unit tests"
@@ -48,5 +53,6 @@ for program in build/release/tests/test_*; do
 done
 check asan 'support|e2e'
 check tsan e2e-threads
+DROVER_SIM_STEPS=$simulation_steps check release simulation
 check release e2e-memory
 step "all passed"
