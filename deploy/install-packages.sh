@@ -8,7 +8,8 @@ build="gcc cmake ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev li
   libsqlite3-dev libyaml-dev libjansson-dev libxxhash-dev librdkafka-dev libc6-dev"
 run="postgresql postgresql-contrib"
 kafka="openjdk-17-jre-headless maven"
-tests="clang clang-format libclang-rt-14-dev llvm-14 libcmocka-dev valgrind python3 python3-venv openssl iproute2 $kafka"
+tests="clang clang-format libclang-rt-14-dev llvm-14 libcmocka-dev valgrind patch python3 python3-venv openssl iproute2
+  $kafka"
 bench="pgcopydb"
 wanted=
 for set in "$@"; do

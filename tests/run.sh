@@ -53,6 +53,6 @@ for program in build/release/tests/test_*; do
 done
 check asan 'support|e2e'
 check tsan e2e-threads
-DROVER_SIM_STEPS=$simulation_steps check release simulation
+DROVER_SIM_STEPS=$simulation_steps check release 'simulation|planted'
 check release e2e-memory
 step "all passed"
