@@ -19,6 +19,7 @@
 #define IDLE_WAIT_MS 100
 #define LINGER (3 * 1000) /* after the first event of a step: a flush costs as much */
 #define LINGER_WAIT_MS 1
+#define LINGER_MOST (100 * 1000)     /* and what has come is written, whatever else comes */
 #define UNFLUSHED_RECORDS 4          /* appended at most before a flush */
 #define MARK_INTERVAL G_USEC_PER_SEC /* between heartbeat records that nobody asked for */
 #define ASKED_INTERVAL 20000         /* between those that somebody waits for, microseconds */
@@ -237,7 +238,8 @@ static void take_event(Capture *capture, StreamResult result, const StreamEvent 
     }
 }
 
-/* Takes what is ready, up to a few records or a marker. *dry: the stream had nothing more. */
+/* Takes what is ready, up to a few records or a marker. *dry: the stream had nothing more, or does
+ * not pause. */
 static bool drain(Capture *capture, bool *worked, bool *dry, GError **error)
 {
     int timeout = IDLE_WAIT_MS;
@@ -256,10 +258,14 @@ static bool drain(Capture *capture, bool *worked, bool *dry, GError **error)
         if (!*worked)
             first = now(capture);
         *worked = true;
-        timeout = now(capture) - first < LINGER ? LINGER_WAIT_MS : 0;
+        gint64 lingered = now(capture) - first;
+        timeout = lingered < LINGER ? LINGER_WAIT_MS : 0;
         take_event(capture, result, &event);
         if (outbox_is_full(capture->outbox) && !outbox_write(capture->outbox, error))
             return false;
+        *dry = lingered >= LINGER_MOST;
+        if (*dry)
+            return true;
     }
     return true;
 }

@@ -38,6 +38,7 @@ static struct World {
     guint64 head; /* what status tells, and a heartbeat's marker */
     guint heartbeats;
     gint64 clock;
+    bool restless; /* past the script come positions without end */
     guint calls;   /* of the source and the bus */
     guint fail_at; /* 0: never */
 } world;
@@ -124,6 +125,11 @@ static StreamResult fake_next(Source *source, int timeout_ms, StreamEvent *event
     *event = (StreamEvent){0};
     if (!may("next", error))
         return STREAM_FAILED;
+    if (source->next >= world.script->len && world.restless) {
+        world.clock += 1000;
+        event->position.major = 5000 + (guint64)world.clock;
+        return STREAM_POSITION;
+    }
     if (source->next >= world.script->len) {
         world.clock += timeout_ms * 1000;
         return STREAM_TIMEOUT;
@@ -427,6 +433,18 @@ static void test_a_transaction_of_several_records_ends_its_record(void **state)
     capture_free(capture);
 }
 
+static void test_a_stream_that_never_pauses_holds_no_commit_back(void **state)
+{
+    (void)state;
+    GError *error = NULL;
+    add_transaction(701, 1010, 1, OPERATION_INSERT, 10);
+    world.restless = true;
+    Capture *capture = capture_begun(1);
+    assert_int_equal(capture_step(capture, &error), STEP_WORKED);
+    assert_bus("701: insert*1 captured 1=1\n");
+    capture_free(capture);
+}
+
 static void test_everything_durable_is_acknowledged_in_the_end(void **state)
 {
     (void)state;
@@ -715,6 +733,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_the_bus_holds_what_was_committed),
         TEST(test_a_transaction_of_several_records_ends_its_record),
+        TEST(test_a_stream_that_never_pauses_holds_no_commit_back),
         TEST(test_everything_durable_is_acknowledged_in_the_end),
         TEST(test_a_full_bus_is_waited_for_and_goes_on_once_it_is_trimmed),
         TEST(test_a_new_capture_trims_a_bus_that_is_full),
