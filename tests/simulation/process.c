@@ -134,7 +134,8 @@ static void look_whether_refused(Process *self, const GError *error)
 }
 
 /* A failure that trying again may mend is waited out. Any other is right only where another process
- * has taken the role: then it may be refused, or find the bus trimmed behind what that one needs. */
+ * has taken the role: then it may be refused, or find the bus trimmed behind what that one needs.
+ */
 static void outlast(Process *self, GError *error)
 {
     trace("   failed: %s", error->message);
