@@ -237,6 +237,7 @@ static bool claim(Bus *bus, guint64 epoch, GError **error)
         return false;
     }
     bus->epoch = epoch;
+    bus->last_trim = g_get_monotonic_time();
     take_ends(bus, &ends);
     return true;
 }
