@@ -5,11 +5,12 @@
 # Does nothing where all of them are there already. Needs root, or sudo.
 set -euo pipefail
 build="gcc cmake ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev libglib2.0-dev libpq-dev
-  libsqlite3-dev libyaml-dev libjansson-dev libxxhash-dev librdkafka-dev libc6-dev"
+  libsqlite3-dev libyaml-dev libjansson-dev libxxhash-dev librdkafka-dev libc6-dev
+  default-libmysqlclient-dev libzstd-dev zlib1g-dev"
 run="postgresql postgresql-contrib"
 kafka="openjdk-17-jre-headless maven"
 tests="clang clang-format libclang-rt-14-dev llvm-14 libcmocka-dev valgrind patch python3 python3-venv openssl iproute2
-  $kafka"
+  mariadb-server-core debian-archive-keyring $kafka"
 bench="pgcopydb"
 wanted=
 for set in "$@"; do

@@ -21,11 +21,11 @@ step "packages"
 deploy/install-packages.sh build run test
 python3 -m venv build/venv
 build/venv/bin/pip -q install --disable-pip-version-check pytest 'psycopg[binary]' \
-  confluent-kafka grpcio-tools protobuf xxhash
+  confluent-kafka grpcio-tools protobuf xxhash PyMySQL
 export PATH="$PWD/build/venv/bin:$PATH"
 # GLib's slice allocator hands memory from thread to thread in ways that TSan takes for races.
 export G_SLICE=always-malloc
-servers() { build/venv/bin/python tests/support/servers.py --kafka -- "$@"; }
+servers() { build/venv/bin/python tests/support/servers.py --kafka --mysql -- "$@"; }
 build() { step "build $1"; cmake --preset "$1" >/dev/null; cmake --build "build/$1" -j "$jobs" -- --quiet; }
 check() { # PRESET REGEX-OF-LABELS [ctest options]
   local preset=$1 labels=$2; shift 2

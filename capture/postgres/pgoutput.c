@@ -15,7 +15,7 @@
  */
 #include "capture/postgres/pgoutput.h"
 
-#include "capture/postgres/byte_reader.h"
+#include "capture/byte_reader.h"
 #include "proto/error.h"
 #include "proto/position.h"
 

@@ -1,8 +1,9 @@
 """Real PostgreSQL servers for the tests: started on free loopback ports, stopped by their pid.
 
-As a program: `servers.py [--kafka] -- COMMAND...` starts a source and a target, puts their URLs into
-DROVER_TEST_SOURCE and DROVER_TEST_TARGET, runs the command, and stops them again. With --kafka it also
-starts a Kafka broker and puts its host:port into DROVER_TEST_KAFKA.
+As a program: `servers.py [--kafka] [--mysql] -- COMMAND...` starts a source and a target, puts their URLs
+into DROVER_TEST_SOURCE and DROVER_TEST_TARGET, runs the command, and stops them again. With --kafka it also
+starts a Kafka broker and puts its host:port into DROVER_TEST_KAFKA, with --mysql a MySQL and a MariaDB
+server whose URLs go into DROVER_TEST_MYSQL and DROVER_TEST_MARIADB.
 """
 import contextlib
 import glob
@@ -165,6 +166,12 @@ def start_kafka():
     return Kafka()
 
 
+def start_mysql(environment, run):
+    from mysql_servers import MariaDB, MySQL  # it imports this module
+    environment["DROVER_TEST_MYSQL"] = run(MySQL()).url()
+    environment["DROVER_TEST_MARIADB"] = run(MariaDB()).url()
+
+
 def main():
     options, command = sys.argv[1:sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1:]
     environment = dict(os.environ)
@@ -176,6 +183,8 @@ def main():
         environment["DROVER_TEST_TARGET"] = run(Postgres("target")).url()
         if "--kafka" in options:
             environment["DROVER_TEST_KAFKA"] = run(start_kafka()).bootstrap()
+        if "--mysql" in options:
+            start_mysql(environment, run)
         return subprocess.run(command, env=environment).returncode
 
 
