@@ -1,0 +1,203 @@
+#include "schema/connection_mysql.h"
+
+#include "schema/connection_mysql_tls.h"
+
+#include <string.h>
+
+#define DEFAULT_PORT 3306
+#define CONNECT_TIMEOUT 10
+#define LARGEST_PACKET (1UL << 30) /* what servers allow at most */
+
+static const char pinned_settings[] =
+    "SET SESSION time_zone='+00:00', wait_timeout=86400, net_read_timeout=3600, "
+    "net_write_timeout=86400, sql_mode='NO_BACKSLASH_ESCAPES'";
+
+static const struct {
+    unsigned int number;
+    DroverErrorCode code;
+    const char *remedy;
+} number_classes[] = {
+    {1044, DROVER_ERROR_NO, ""}, /* no access to the database */
+    {1045, DROVER_ERROR_NO, ""}, /* no access */
+    {1049, DROVER_ERROR_NO, ""}, /* no such database */
+    {1095, DROVER_ERROR_NO, ""}, /* not the owner of the thread */
+    {1130, DROVER_ERROR_NO, ""}, /* host not allowed */
+    {1142, DROVER_ERROR_NO, ""}, /* no right to the table */
+    {1143, DROVER_ERROR_NO, ""}, /* no right to the column */
+    {1146, DROVER_ERROR_NO, ""}, /* no such table */
+    {1227, DROVER_ERROR_NO, ""}, /* privilege missing */
+    {1251, DROVER_ERROR_NO, ""}, /* authentication not understood */
+    {1698, DROVER_ERROR_NO, ""}, /* no access without password */
+    {1820, DROVER_ERROR_NO, ""}, /* password must be changed */
+    {1862, DROVER_ERROR_NO, ""}, /* password expired */
+    {2058, DROVER_ERROR_NO, ""}, /* authentication plug-in cannot be loaded */
+    {2059, DROVER_ERROR_NO, ""},
+    {2061, DROVER_ERROR_NO, "; the account's password can only be checked over TLS: set tls.mode"},
+};
+
+bool mysql_session_fail_with(unsigned int number, const char *message, GError **error)
+{
+    DroverErrorCode code = DROVER_ERROR_RETRY;
+    const char *remedy = "";
+    for (gsize i = 0; i < G_N_ELEMENTS(number_classes); i++)
+        if (number_classes[i].number == number) {
+            code = number_classes[i].code;
+            remedy = number_classes[i].remedy;
+        }
+    g_autofree char *valid = g_utf8_make_valid(message, -1);
+    g_set_error(error, DROVER_ERROR, code, "%s (error %u)%s", valid, number, remedy);
+    return false;
+}
+
+bool mysql_session_fail(MYSQL *mysql, GError **error)
+{
+    return mysql_session_fail_with(mysql_errno(mysql), mysql_error(mysql), error);
+}
+
+typedef struct Address {
+    GUri *uri;
+    const char *host;
+    unsigned int port;
+    char *database;
+    unsigned int connect_timeout;
+} Address;
+
+static void address_clear(Address *address)
+{
+    g_clear_pointer(&address->uri, g_uri_unref);
+    g_free(address->database);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Address, address_clear)
+
+static bool read_parameters(Address *address, const Endpoint *endpoint, GError **error)
+{
+    const char *query = g_uri_get_query(address->uri);
+    if (!query)
+        return true;
+    g_autoptr(GHashTable) parameters = g_uri_parse_params(query, -1, "&", G_URI_PARAMS_NONE, NULL);
+    GHashTableIter iter;
+    gpointer key, value;
+    if (!parameters) {
+        g_set_error(error, DROVER_ERROR, DROVER_ERROR_USAGE,
+                    "%s: the parameters of the url are not valid", endpoint->side);
+        return false;
+    }
+    g_hash_table_iter_init(&iter, parameters);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        if (strcmp(key, "connect_timeout") != 0) {
+            g_set_error(error, DROVER_ERROR, DROVER_ERROR_USAGE,
+                        "%s: the url has the unknown parameter \"%s\"; there is connect_timeout",
+                        endpoint->side, (const char *)key);
+            return false;
+        }
+        address->connect_timeout = (unsigned int)CLAMP(g_ascii_strtoll(value, NULL, 10), 2, 600);
+    }
+    return true;
+}
+
+static bool read_address(Address *address, const Endpoint *endpoint, GError **error)
+{
+    g_autoptr(GError) wrong = NULL;
+    address->connect_timeout = CONNECT_TIMEOUT;
+    address->uri = g_uri_parse(endpoint->url, G_URI_FLAGS_HAS_PASSWORD, &wrong);
+    if (!address->uri || !g_uri_get_host(address->uri) || !g_uri_get_host(address->uri)[0] ||
+        (strcmp(g_uri_get_scheme(address->uri), "mysql") != 0 &&
+         strcmp(g_uri_get_scheme(address->uri), "mariadb") != 0)) {
+        g_set_error(error, DROVER_ERROR, DROVER_ERROR_USAGE,
+                    "%s: the url is not valid%s%s; write mysql://user@host:3306/database",
+                    endpoint->side, wrong ? ": " : "", wrong ? wrong->message : "");
+        return false;
+    }
+    const char *path = g_uri_get_path(address->uri);
+    address->host = g_uri_get_host(address->uri);
+    address->port = g_uri_get_port(address->uri) > 0 ? (unsigned int)g_uri_get_port(address->uri)
+                                                     : DEFAULT_PORT;
+    address->database = g_strdup(path[0] == '/' && path[1] ? path + 1 : NULL);
+    return read_parameters(address, endpoint, error);
+}
+
+static MYSQL *connect_once(const Endpoint *endpoint, const Address *address, const char *label,
+                           guint read_timeout_s, MysqlTlsTry tls, GError **error)
+{
+    MYSQL *mysql = mysql_init(NULL);
+    unsigned long largest = LARGEST_PACKET;
+    const char *password =
+        endpoint->password ? endpoint->password : g_uri_get_password(address->uri);
+    g_assert(mysql);
+    mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &address->connect_timeout);
+    mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &read_timeout_s);
+    mysql_options(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &largest);
+    mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    mysql_options4(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", label);
+    mysql_session_set_tls(mysql, endpoint, tls);
+    if (mysql_real_connect(mysql, address->host, g_uri_get_user(address->uri), password,
+                           address->database, address->port, NULL, 0) &&
+        mysql_query(mysql, pinned_settings) == 0)
+        return mysql;
+    mysql_session_fail(mysql, error);
+    mysql_close(mysql);
+    return NULL;
+}
+
+MYSQL *mysql_session_open(const Endpoint *endpoint, const char *label, guint read_timeout_s,
+                          GError **error)
+{
+    g_auto(Address) address = {0};
+    MysqlTlsTry tries[2];
+    MYSQL *mysql = NULL;
+    if (!read_address(&address, endpoint, error))
+        return NULL;
+    guint n = mysql_session_tls_tries(endpoint, tries, error);
+    for (guint i = 0; i < n && !mysql; i++) {
+        g_autoptr(GError) refused = NULL;
+        mysql = connect_once(endpoint, &address, label, read_timeout_s, tries[i], &refused);
+        if (!mysql && (i + 1 == n || refused->code == DROVER_ERROR_NO)) {
+            g_propagate_prefixed_error(error, g_steal_pointer(&refused), "%s: ", endpoint->label);
+            return NULL;
+        }
+    }
+    return mysql;
+}
+
+bool mysql_session_run(MYSQL *mysql, const char *sql, GError **error)
+{
+    if (mysql_query(mysql, sql) != 0)
+        return mysql_session_fail(mysql, error);
+    MYSQL_RES *answer = mysql_store_result(mysql);
+    if (!answer && mysql_errno(mysql) != 0)
+        return mysql_session_fail(mysql, error);
+    if (answer)
+        mysql_free_result(answer);
+    return true;
+}
+
+char *mysql_session_ask(MYSQL *mysql, const char *sql, GError **error)
+{
+    MYSQL_RES *answer = mysql_query(mysql, sql) == 0 ? mysql_store_result(mysql) : NULL;
+    if (!answer) {
+        mysql_session_fail(mysql, error);
+        return NULL;
+    }
+    MYSQL_ROW row = mysql_fetch_row(answer);
+    char *value = row ? g_strdup(row[0]) : NULL;
+    mysql_free_result(answer);
+    return value;
+}
+
+bool mysql_session_is_mariadb(MYSQL *mysql)
+{
+    return strstr(mysql_get_server_info(mysql), "MariaDB") != NULL;
+}
+
+/* NO_BACKSLASH_ESCAPES is set: a quote is doubled, nothing else is special. */
+void mysql_session_append_literal(GString *sql, const char *text)
+{
+    g_string_append_c(sql, '\'');
+    for (; *text; text++) {
+        if (*text == '\'')
+            g_string_append_c(sql, '\'');
+        g_string_append_c(sql, *text);
+    }
+    g_string_append_c(sql, '\'');
+}

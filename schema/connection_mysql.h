@@ -1,0 +1,37 @@
+/*
+ * MySQL and MariaDB connections: how drover reaches a server, asks it, and classes its errors.
+ *
+ * Every session gets pinned settings (utf8mb4, UTC, generous time-outs on the server's side, since
+ * drover lets a server wait while the other side is slow). Used by the source driver and its log
+ * stream.
+ */
+#pragma once
+
+#include "proto/endpoint.h"
+#include "proto/error.h"
+
+#include <glib.h>
+#include <mysql.h>
+#include <stdbool.h>
+
+/* url: mysql://user@host:port/database, with connect_timeout=SECONDS as a parameter. RETRY where
+ * the server cannot be reached, NO where it refuses us, USAGE where the url or TLS settings are
+ * wrong. read_timeout_s: the longest silence of a server that still counts as alive. */
+MYSQL *mysql_session_open(const Endpoint *endpoint, const char *label, guint read_timeout_s,
+                          GError **error);
+
+/* A statement without an answer. */
+bool mysql_session_run(MYSQL *mysql, const char *sql, GError **error);
+
+/* The first value of the answer (g_free); NULL without an error for null and no row. */
+char *mysql_session_ask(MYSQL *mysql, const char *sql, GError **error);
+
+/* Sets *error from what the connection says; returns false. */
+bool mysql_session_fail(MYSQL *mysql, GError **error);
+/* The same from a server's number and message, which came another way. */
+bool mysql_session_fail_with(unsigned int number, const char *message, GError **error);
+
+bool mysql_session_is_mariadb(MYSQL *mysql);
+
+/* A literal in quotes. */
+void mysql_session_append_literal(GString *sql, const char *text);
