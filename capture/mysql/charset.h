@@ -1,0 +1,19 @@
+/*
+ * Character sets: texts as a MySQL server stores them, in UTF-8.
+ *
+ * A set that glibc converts otherwise than the servers do, or does not know, is refused by name:
+ * the copier reads what the server converts, and both must agree. Which bytes of a known set differ
+ * is refused too, as a byte sequence that is not valid.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+/* "latin1"; NULL for an unknown collation. "binary" for 63. */
+const char *mysql_charset_name(guint32 collation);
+
+/* Appends the text in UTF-8. DATA where the bytes are no text of that set, PERSON where the set or
+ * collation is unknown. Not for binary. */
+bool mysql_charset_to_utf8(guint32 collation, const guint8 *text, gsize size, GByteArray *out,
+                           GError **error);

@@ -1,0 +1,214 @@
+#include "capture/mysql/query.h"
+
+#include "capture/mysql/charset.h"
+#include "capture/mysql/query_ddl.h"
+
+#include <string.h>
+
+#define MODE_ANSI_QUOTES G_GUINT64_CONSTANT(0x4)
+#define MODE_NO_BACKSLASH_ESCAPES G_GUINT64_CONSTANT(0x100000)
+#define SHOWN 80 /* bytes of a statement in a message */
+
+/* Statements that change neither rows nor the form of a table. */
+static const char *const harmless[] = {"GRANT",    "REVOKE", "FLUSH",   "ANALYZE",
+                                       "OPTIMIZE", "REPAIR", "INSTALL", "UNINSTALL"};
+
+static void free_table(gpointer data)
+{
+    QueryTable *table = data;
+    g_free(table->database);
+    g_free(table->table);
+    g_free(table);
+}
+
+void query_meaning_clear(QueryMeaning *meaning)
+{
+    g_free(meaning->what);
+    g_free(meaning->name);
+    g_free(meaning->xid);
+    g_clear_pointer(&meaning->tables, g_ptr_array_unref);
+}
+
+/* As it is in UTF-8; NULL where it cannot be. */
+static GByteArray *to_utf8(const BinlogQuery *query)
+{
+    g_autoptr(GByteArray) text = g_byte_array_new();
+    const guint8 *bytes = (const guint8 *)query->statement.text;
+    if (query->client_charset == 0 || query->client_charset == MYSQL_COLLATION_BINARY)
+        g_byte_array_append(text, bytes, (guint)query->statement.size);
+    else if (!mysql_charset_to_utf8(query->client_charset, bytes, query->statement.size, text,
+                                    NULL))
+        return NULL;
+    return g_steal_pointer(&text);
+}
+
+static bool says(QueryWalk *walk, QueryKind kind, const char *what)
+{
+    walk->meaning->kind = kind;
+    walk->meaning->what = g_strdup(what);
+    return true;
+}
+
+static bool at_end(const QueryWalk *walk)
+{
+    return walk->word->kind == WORD_END;
+}
+
+/* The rest is the name of an XA transaction; MySQL adds ONE PHASE where it commits at once. */
+static bool take_xid(QueryWalk *walk, const char *statement, const Word *words, guint n)
+{
+    gsize start = walk->word->start, end = words[n - 1].start;
+    if (at_end(walk))
+        return false;
+    for (const Word *word = walk->word; word->kind != WORD_END; word++)
+        if (word->kind == WORD_NAME && g_ascii_strcasecmp(word->text, "ONE") == 0)
+            end = word->start;
+        else if (word->kind != WORD_NAME)
+            end = word[1].kind == WORD_END ? word->end : end;
+    walk->meaning->xid = g_strchomp(g_strndup(statement + start, end - start));
+    return true;
+}
+
+static bool read_xa(QueryWalk *walk, const char *statement, const Word *words, guint n)
+{
+    static const struct {
+        const char *keyword;
+        QueryKind kind;
+        const char *what;
+    } verbs[] = {{"START", QUERY_XA_START, "XA START"},
+                 {"BEGIN", QUERY_XA_START, "XA START"},
+                 {"END", QUERY_XA_END, "XA END"},
+                 {"COMMIT", QUERY_XA_COMMIT, "XA COMMIT"},
+                 {"ROLLBACK", QUERY_XA_ROLLBACK, "XA ROLLBACK"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
+        if (query_take(walk, verbs[i].keyword))
+            return says(walk, verbs[i].kind, verbs[i].what) && take_xid(walk, statement, words, n);
+    return false;
+}
+
+static bool read_rollback(QueryWalk *walk)
+{
+    query_take(walk, "WORK");
+    if (at_end(walk))
+        return says(walk, QUERY_ROLLBACK, "ROLLBACK");
+    if (!query_take(walk, "TO"))
+        return false;
+    query_take(walk, "SAVEPOINT");
+    if (at_end(walk))
+        return false;
+    walk->meaning->name = g_strdup(walk->word->text);
+    walk->word++;
+    return says(walk, QUERY_ROLLBACK_TO, "ROLLBACK TO") && at_end(walk);
+}
+
+static bool read_transaction(QueryWalk *walk)
+{
+    if (query_take(walk, "BEGIN")) {
+        query_take(walk, "WORK");
+        return says(walk, QUERY_BEGIN, "BEGIN") && at_end(walk);
+    }
+    if (query_take(walk, "START"))
+        return query_take(walk, "TRANSACTION") && says(walk, QUERY_BEGIN, "BEGIN") && at_end(walk);
+    if (query_take(walk, "COMMIT")) {
+        query_take(walk, "WORK");
+        return says(walk, QUERY_COMMIT, "COMMIT") && at_end(walk);
+    }
+    if (query_take(walk, "ROLLBACK"))
+        return read_rollback(walk);
+    if (query_take(walk, "RELEASE"))
+        return query_is(walk, "SAVEPOINT") && says(walk, QUERY_SAVEPOINT, "RELEASE SAVEPOINT");
+    if (!query_take(walk, "SAVEPOINT") || at_end(walk))
+        return false;
+    walk->meaning->name = g_strdup(walk->word->text);
+    return says(walk, QUERY_SAVEPOINT, "SAVEPOINT");
+}
+
+/* DELETE FROM table, all of it: how MariaDB logs that a MEMORY table lost its rows. */
+static bool read_truncate(QueryWalk *walk)
+{
+    if (query_take(walk, "TRUNCATE")) {
+        query_take(walk, "TABLE");
+    } else if (!query_take(walk, "DELETE") || !query_take(walk, "FROM")) {
+        return false;
+    }
+    if (!query_take_table(walk))
+        return false;
+    if (!query_take(walk, "WAIT"))
+        query_take(walk, "NOWAIT");
+    else if (!at_end(walk))
+        walk->word++;
+    return says(walk, QUERY_TRUNCATE, "TRUNCATE") && at_end(walk);
+}
+
+static bool read_set(QueryWalk *walk)
+{
+    if (query_is(walk, "PASSWORD") || query_is(walk, "DEFAULT"))
+        return says(walk, QUERY_HARMLESS, "SET");
+    return false;
+}
+
+static bool read_harmless(QueryWalk *walk)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(harmless); i++)
+        if (query_take(walk, harmless[i]))
+            return says(walk, QUERY_HARMLESS, harmless[i]);
+    return query_take(walk, "SET") && read_set(walk);
+}
+
+/* SET STATEMENT setting = value, ... FOR statement (MariaDB) */
+static void skip_settings(QueryWalk *walk)
+{
+    if (!query_is(walk, "SET") || walk->word[1].kind != WORD_NAME ||
+        g_ascii_strcasecmp(walk->word[1].text, "STATEMENT") != 0)
+        return;
+    while (!at_end(walk) && !query_take(walk, "FOR"))
+        walk->word++;
+}
+
+static bool read_statement(QueryWalk *walk, const char *statement, const Word *words, guint n)
+{
+    static const char *const verbs[] = {"CREATE", "ALTER", "DROP"};
+    if (at_end(walk)) /* a comment: what servers put where an event was left out */
+        return says(walk, QUERY_HARMLESS, "nothing");
+    if (query_take(walk, "XA"))
+        return read_xa(walk, statement, words, n);
+    skip_settings(walk);
+    for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
+        if (query_take(walk, verbs[i]))
+            return query_ddl(walk, verbs[i]);
+    if (query_take(walk, "RENAME"))
+        return query_rename(walk);
+    if (query_is(walk, "TRUNCATE") || query_is(walk, "DELETE"))
+        return read_truncate(walk);
+    return read_transaction(walk) || read_harmless(walk);
+}
+
+static void stop_at(QueryMeaning *meaning, const char *statement, gsize size)
+{
+    query_meaning_clear(meaning);
+    g_autofree char *start = g_strndup(statement, MIN(size, SHOWN));
+    *meaning = (QueryMeaning){.kind = QUERY_STOP, .what = g_utf8_make_valid(start, -1)};
+    meaning->tables = g_ptr_array_new_with_free_func(free_table);
+}
+
+QueryMeaning query_classify(const BinlogQuery *query)
+{
+    QueryMeaning meaning = {.kind = QUERY_STOP};
+    g_autoptr(GByteArray) text = to_utf8(query);
+    if (!text) {
+        stop_at(&meaning, query->statement.text, query->statement.size);
+        return meaning;
+    }
+    const char *statement = (const char *)text->data;
+    g_autoptr(GArray) words = query_words(statement, text->len, query->sql_mode & MODE_ANSI_QUOTES,
+                                          !(query->sql_mode & MODE_NO_BACKSLASH_ESCAPES));
+    meaning.tables = g_ptr_array_new_with_free_func(free_table);
+    if (words) {
+        QueryWalk walk = {
+            .query = query, .word = (const Word *)(void *)words->data, .meaning = &meaning};
+        if (read_statement(&walk, statement, walk.word, words->len))
+            return meaning;
+    }
+    stop_at(&meaning, statement, text->len);
+    return meaning;
+}
