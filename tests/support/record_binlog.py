@@ -23,7 +23,8 @@ COM_BINLOG_DUMP = 0x12
 TO_END, ANNOTATE = 1, 2
 
 # type, how a SELECT shows it, values (SQL); both servers unless it says so
-PLAIN, BYTES, HEX, NUMBER = "{}", "{}", "concat('0x', lower(hex({})))", "concat({}, '')"
+PLAIN, FLOAT, BYTES, HEX = "concat({}, '')", "concat({} * 1e0, '')", "{}", "concat('0x', lower(hex({})))"
+BIT = "concat('0x', lower(lpad(hex({}), {}, '0')))"
 TEXT = "convert({} using utf8mb4)"
 TYPES = [
     ("tinyint", PLAIN, ["-128", "127", "0"]),
@@ -41,11 +42,11 @@ TYPES = [
     ("decimal(18,9)", PLAIN, ["-123456789.000000001", "100000000.1", "0"]),
     ("decimal(5,0)", PLAIN, ["-99999", "10000", "0"]),
     ("decimal(4,4)", PLAIN, ["-0.9999", "0.9999", "0.0001"]),
-    ("float", PLAIN + " * 1e0", ["-3.402823466e38", "1.17549435e-38", "0.1"]),
+    ("float", FLOAT, ["-3.402823466e38", "1.17549435e-38", "0.1"]),
     ("double", PLAIN, ["-1.7976931348623157e308", "2.2250738585072014e-308", "0.1"]),
-    ("bit(1)", HEX, ["b'0'", "b'1'", "b'1'"]),
-    ("bit(10)", HEX, ["b'1111111111'", "b'1'", "b'1000000000'"]),
-    ("bit(64)", HEX, ["0xffffffffffffffff", "b'1'", "0x8000000000000001"]),
+    ("bit(1)", BIT.format("{}", 2), ["b'0'", "b'1'", "b'1'"]),
+    ("bit(10)", BIT.format("{}", 4), ["b'1111111111'", "b'1'", "b'1000000000'"]),
+    ("bit(64)", BIT.format("{}", 16), ["0xffffffffffffffff", "b'1'", "0x8000000000000001"]),
     ("year", PLAIN, ["1901", "2155", "0"]),
     ("date", PLAIN, ["'1000-01-01'", "'9999-12-31'", "'2024-02-29'"]),
     ("time", PLAIN, ["'-838:59:59'", "'838:59:59'", "'-00:00:01'"]),
