@@ -45,7 +45,7 @@ bool mysql_session_fail_with(unsigned int number, const char *message, GError **
             remedy = number_classes[i].remedy;
         }
     g_autofree char *valid = g_utf8_make_valid(message, -1);
-    g_set_error(error, DROVER_ERROR, code, "%s (error %u)%s", valid, number, remedy);
+    g_set_error(error, DROVER_ERROR, (int)code, "%s (error %u)%s", valid, number, remedy);
     return false;
 }
 

@@ -63,7 +63,7 @@ bool binlog_server_error(const char *label, unsigned int number, const char *mes
     gsize i = 0;
     while (!strstr(valid, meanings[i].text))
         i++;
-    g_set_error(error, DROVER_ERROR, meanings[i].code, "%s: %s (error %u): %s", label, valid,
+    g_set_error(error, DROVER_ERROR, (int)meanings[i].code, "%s: %s (error %u): %s", label, valid,
                 number, meanings[i].remedy);
     return false;
 }

@@ -162,7 +162,7 @@ static bool append_bit(const BinlogColumn *column, const BinlogValue *value, GBy
     append_be(out, column->size, 4);
     for (gsize i = 0; i < value->size; i++) {
         guint next = i + 1 < value->size ? value->data[i + 1] : 0;
-        guint8 byte = (guint8)(value->data[i] << shift | next >> (8 - shift));
+        guint8 byte = (guint8)((guint)value->data[i] << shift | next >> (8 - shift));
         g_byte_array_append(out, &byte, 1);
     }
     return true;

@@ -186,7 +186,7 @@ static bool read_statement(QueryWalk *walk, const char *statement, const Word *w
 static void stop_at(QueryMeaning *meaning, const char *statement, gsize size)
 {
     query_meaning_clear(meaning);
-    g_autofree char *start = g_strndup(statement, MIN(size, SHOWN));
+    g_autofree char *start = size > 0 ? g_strndup(statement, MIN(size, SHOWN)) : g_strdup("");
     *meaning = (QueryMeaning){.kind = QUERY_STOP, .what = g_utf8_make_valid(start, -1)};
     meaning->tables = g_ptr_array_new_with_free_func(free_table);
 }
