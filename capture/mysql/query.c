@@ -54,22 +54,17 @@ static bool at_end(const QueryWalk *walk)
     return walk->word->kind == WORD_END;
 }
 
-/* The rest is the name of an XA transaction; MySQL adds ONE PHASE where it commits at once. */
-static bool take_xid(QueryWalk *walk, const char *statement, const Word *words, guint n)
+/* The rest is the name of an XA transaction; ONE PHASE behind it means that it commits at once. */
+static bool take_xid(QueryWalk *walk, const char *statement)
 {
-    gsize start = walk->word->start, end = words[n - 1].start;
-    if (at_end(walk))
-        return false;
-    for (const Word *word = walk->word; word->kind != WORD_END; word++)
-        if (word->kind == WORD_NAME && g_ascii_strcasecmp(word->text, "ONE") == 0)
-            end = word->start;
-        else if (word->kind != WORD_NAME)
-            end = word[1].kind == WORD_END ? word->end : end;
-    walk->meaning->xid = g_strchomp(g_strndup(statement + start, end - start));
-    return true;
+    gsize start = walk->word->start, end = start;
+    for (; !at_end(walk) && !query_is(walk, "ONE"); walk->word++)
+        end = walk->word->end;
+    walk->meaning->xid = g_strndup(statement + start, end - start);
+    return end > start;
 }
 
-static bool read_xa(QueryWalk *walk, const char *statement, const Word *words, guint n)
+static bool read_xa(QueryWalk *walk, const char *statement)
 {
     static const struct {
         const char *keyword;
@@ -82,7 +77,7 @@ static bool read_xa(QueryWalk *walk, const char *statement, const Word *words, g
                  {"ROLLBACK", QUERY_XA_ROLLBACK, "XA ROLLBACK"}};
     for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
         if (query_take(walk, verbs[i].keyword))
-            return says(walk, verbs[i].kind, verbs[i].what) && take_xid(walk, statement, words, n);
+            return says(walk, verbs[i].kind, verbs[i].what) && take_xid(walk, statement);
     return false;
 }
 
@@ -165,13 +160,13 @@ static void skip_settings(QueryWalk *walk)
         walk->word++;
 }
 
-static bool read_statement(QueryWalk *walk, const char *statement, const Word *words, guint n)
+static bool read_statement(QueryWalk *walk, const char *statement)
 {
     static const char *const verbs[] = {"CREATE", "ALTER", "DROP"};
     if (at_end(walk)) /* a comment: what servers put where an event was left out */
         return says(walk, QUERY_HARMLESS, "nothing");
     if (query_take(walk, "XA"))
-        return read_xa(walk, statement, words, n);
+        return read_xa(walk, statement);
     skip_settings(walk);
     for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
         if (query_take(walk, verbs[i]))
@@ -206,7 +201,7 @@ QueryMeaning query_classify(const BinlogQuery *query)
     if (words) {
         QueryWalk walk = {
             .query = query, .word = (const Word *)(void *)words->data, .meaning = &meaning};
-        if (read_statement(&walk, statement, walk.word, words->len))
+        if (read_statement(&walk, statement))
             return meaning;
     }
     stop_at(&meaning, statement, text->len);
