@@ -85,7 +85,7 @@ static bool read_image(BinlogRowReader *reader, const guint8 *columns, const gui
     if (!byte_reader_bytes(&reader->bytes, (count_bits(columns, table->n_columns) + 7) / 8, &nulls))
         return fail(reader, -1, "it ends too early", error);
     for (guint i = 0; i < table->n_columns; i++) {
-        bool is_partial = partial && table->columns[i].type == MYSQL_JSON && bit(partial, json++);
+        bool is_partial = partial && table->columns[i].type == COLUMN_JSON && bit(partial, json++);
         values[i] = (BinlogValue){.kind = BINLOG_VALUE_ABSENT};
         if (!bit(columns, i))
             continue;

@@ -14,34 +14,34 @@ static const struct {
     guint8 type;
     MetadataKind metadata;
 } types[] = {
-    {MYSQL_TINY, NOTHING},
-    {MYSQL_SHORT, NOTHING},
-    {MYSQL_LONG, NOTHING},
-    {MYSQL_FLOAT, LENGTH_BYTES},
-    {MYSQL_DOUBLE, LENGTH_BYTES},
-    {MYSQL_NULL, NOTHING},
-    {MYSQL_TIMESTAMP, NOTHING},
-    {MYSQL_LONGLONG, NOTHING},
-    {MYSQL_INT24, NOTHING},
-    {MYSQL_DATE, NOTHING},
-    {MYSQL_TIME, NOTHING},
-    {MYSQL_DATETIME, NOTHING},
-    {MYSQL_YEAR, NOTHING},
-    {MYSQL_NEWDATE, NOTHING},
-    {MYSQL_VARCHAR, TWO_BYTES},
-    {MYSQL_BIT, BITS},
-    {MYSQL_TIMESTAMP2, FRACTION},
-    {MYSQL_DATETIME2, FRACTION},
-    {MYSQL_TIME2, FRACTION},
-    {MYSQL_VARCHAR_COMPRESSED, TWO_BYTES},
-    {MYSQL_BLOB_COMPRESSED, LENGTH_BYTES},
-    {MYSQL_VECTOR, LENGTH_BYTES},
-    {MYSQL_JSON, LENGTH_BYTES},
-    {MYSQL_NEWDECIMAL, DECIMAL},
-    {MYSQL_BLOB, LENGTH_BYTES},
-    {MYSQL_VAR_STRING, STRING},
-    {MYSQL_STRING, STRING},
-    {MYSQL_GEOMETRY, LENGTH_BYTES},
+    {COLUMN_TINY, NOTHING},
+    {COLUMN_SHORT, NOTHING},
+    {COLUMN_LONG, NOTHING},
+    {COLUMN_FLOAT, LENGTH_BYTES},
+    {COLUMN_DOUBLE, LENGTH_BYTES},
+    {COLUMN_NULL, NOTHING},
+    {COLUMN_TIMESTAMP, NOTHING},
+    {COLUMN_LONGLONG, NOTHING},
+    {COLUMN_INT24, NOTHING},
+    {COLUMN_DATE, NOTHING},
+    {COLUMN_TIME, NOTHING},
+    {COLUMN_DATETIME, NOTHING},
+    {COLUMN_YEAR, NOTHING},
+    {COLUMN_NEWDATE, NOTHING},
+    {COLUMN_VARCHAR, TWO_BYTES},
+    {COLUMN_BIT, BITS},
+    {COLUMN_TIMESTAMP2, FRACTION},
+    {COLUMN_DATETIME2, FRACTION},
+    {COLUMN_TIME2, FRACTION},
+    {COLUMN_VARCHAR_COMPRESSED, TWO_BYTES},
+    {COLUMN_BLOB_COMPRESSED, LENGTH_BYTES},
+    {COLUMN_VECTOR, LENGTH_BYTES},
+    {COLUMN_JSON, LENGTH_BYTES},
+    {COLUMN_NEWDECIMAL, DECIMAL},
+    {COLUMN_BLOB, LENGTH_BYTES},
+    {COLUMN_VAR_STRING, STRING},
+    {COLUMN_STRING, STRING},
+    {COLUMN_GEOMETRY, LENGTH_BYTES},
 };
 
 static bool fail_column(BinlogParse *parse, const BinlogTableMap *map, guint number,
@@ -102,42 +102,42 @@ static bool check_column(BinlogParse *parse, const BinlogTableMap *map, guint nu
 {
     const BinlogColumn *column = &map->columns[number];
     switch (column->type) {
-    case MYSQL_FLOAT:
-    case MYSQL_DOUBLE:
-        if (column->size != (column->type == MYSQL_FLOAT ? 4 : 8))
+    case COLUMN_FLOAT:
+    case COLUMN_DOUBLE:
+        if (column->size != (column->type == COLUMN_FLOAT ? 4 : 8))
             return fail_column(parse, map, number, "a float of bytes", column->size);
         return true;
-    case MYSQL_BLOB:
-    case MYSQL_BLOB_COMPRESSED:
-    case MYSQL_JSON:
-    case MYSQL_GEOMETRY:
-    case MYSQL_VECTOR:
+    case COLUMN_BLOB:
+    case COLUMN_BLOB_COMPRESSED:
+    case COLUMN_JSON:
+    case COLUMN_GEOMETRY:
+    case COLUMN_VECTOR:
         if (column->size < 1 || column->size > 4)
             return fail_column(parse, map, number, "bytes of a length:", column->size);
         return true;
-    case MYSQL_NEWDECIMAL:
+    case COLUMN_NEWDECIMAL:
         if (column->precision < 1 || column->precision > 65 || column->scale > column->precision)
             return fail_column(parse, map, number, "decimal digits:", column->precision);
         return true;
-    case MYSQL_TIMESTAMP2:
-    case MYSQL_DATETIME2:
-    case MYSQL_TIME2:
+    case COLUMN_TIMESTAMP2:
+    case COLUMN_DATETIME2:
+    case COLUMN_TIME2:
         if (column->scale > 6)
             return fail_column(parse, map, number, "digits of a second:", column->scale);
         return true;
-    case MYSQL_BIT:
+    case COLUMN_BIT:
         if (column->size < 1 || column->size > 64)
             return fail_column(parse, map, number, "bits:", column->size);
         return true;
-    case MYSQL_ENUM:
-    case MYSQL_SET:
-        if (column->size < 1 || column->size > (column->type == MYSQL_ENUM ? 2 : 8))
+    case COLUMN_ENUM:
+    case COLUMN_SET:
+        if (column->size < 1 || column->size > (column->type == COLUMN_ENUM ? 2 : 8))
             return fail_column(parse, map, number, "bytes of an enum or set:", column->size);
         return true;
-    case MYSQL_VARCHAR:
-    case MYSQL_VARCHAR_COMPRESSED:
-    case MYSQL_VAR_STRING:
-    case MYSQL_STRING:
+    case COLUMN_VARCHAR:
+    case COLUMN_VARCHAR_COMPRESSED:
+    case COLUMN_VAR_STRING:
+    case COLUMN_STRING:
     default:
         return true;
     }
@@ -153,9 +153,9 @@ static bool read_column(BinlogParse *parse, const BinlogTableMap *map, guint num
             continue;
         if (!read_type_metadata(metadata, types[i].metadata, column))
             return binlog_fail_short(parse);
-        if (types[i].metadata == STRING && column->type != MYSQL_STRING &&
-            column->type != MYSQL_VAR_STRING && column->type != MYSQL_ENUM &&
-            column->type != MYSQL_SET)
+        if (types[i].metadata == STRING && column->type != COLUMN_STRING &&
+            column->type != COLUMN_VAR_STRING && column->type != COLUMN_ENUM &&
+            column->type != COLUMN_SET)
             return fail_column(parse, map, number, "unknown string type", column->type);
         return check_column(parse, map, number);
     }
@@ -180,7 +180,7 @@ static bool read_columns(BinlogParse *parse, BinlogTableEntry *entry)
         if (!read_column(parse, map, i, column_types[i], &metadata))
             return false;
         map->columns[i].nullable = nullable[i / 8] >> (i % 8) & 1;
-        map->n_json += map->columns[i].type == MYSQL_JSON;
+        map->n_json += map->columns[i].type == COLUMN_JSON;
     }
     if (byte_reader_left(&metadata) > 0)
         return binlog_fail(parse, "table %s.%s: surplus type metadata", map->database, map->table);

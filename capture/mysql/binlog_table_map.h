@@ -13,41 +13,41 @@
 
 /* Column types of the log (enum_field_types). */
 typedef enum {
-    MYSQL_DECIMAL = 0, /* of MySQL before 5.0: refused */
-    MYSQL_TINY = 1,
-    MYSQL_SHORT = 2,
-    MYSQL_LONG = 3,
-    MYSQL_FLOAT = 4,
-    MYSQL_DOUBLE = 5,
-    MYSQL_NULL = 6,
-    MYSQL_TIMESTAMP = 7,
-    MYSQL_LONGLONG = 8,
-    MYSQL_INT24 = 9,
-    MYSQL_DATE = 10,
-    MYSQL_TIME = 11,
-    MYSQL_DATETIME = 12,
-    MYSQL_YEAR = 13,
-    MYSQL_NEWDATE = 14,
-    MYSQL_VARCHAR = 15,
-    MYSQL_BIT = 16,
-    MYSQL_TIMESTAMP2 = 17,
-    MYSQL_DATETIME2 = 18,
-    MYSQL_TIME2 = 19,
-    MYSQL_VARCHAR_COMPRESSED = 141, /* MariaDB */
-    MYSQL_BLOB_COMPRESSED = 140,    /* MariaDB */
-    MYSQL_VECTOR = 242,
-    MYSQL_JSON = 245,
-    MYSQL_NEWDECIMAL = 246,
-    MYSQL_ENUM = 247,
-    MYSQL_SET = 248,
-    MYSQL_TINY_BLOB = 249,
-    MYSQL_MEDIUM_BLOB = 250,
-    MYSQL_LONG_BLOB = 251,
-    MYSQL_BLOB = 252,
-    MYSQL_VAR_STRING = 253,
-    MYSQL_STRING = 254,
-    MYSQL_GEOMETRY = 255
-} MysqlType;
+    COLUMN_DECIMAL = 0, /* of MySQL before 5.0: refused */
+    COLUMN_TINY = 1,
+    COLUMN_SHORT = 2,
+    COLUMN_LONG = 3,
+    COLUMN_FLOAT = 4,
+    COLUMN_DOUBLE = 5,
+    COLUMN_NULL = 6,
+    COLUMN_TIMESTAMP = 7,
+    COLUMN_LONGLONG = 8,
+    COLUMN_INT24 = 9,
+    COLUMN_DATE = 10,
+    COLUMN_TIME = 11,
+    COLUMN_DATETIME = 12,
+    COLUMN_YEAR = 13,
+    COLUMN_NEWDATE = 14,
+    COLUMN_VARCHAR = 15,
+    COLUMN_BIT = 16,
+    COLUMN_TIMESTAMP2 = 17,
+    COLUMN_DATETIME2 = 18,
+    COLUMN_TIME2 = 19,
+    COLUMN_VARCHAR_COMPRESSED = 141, /* MariaDB */
+    COLUMN_BLOB_COMPRESSED = 140,    /* MariaDB */
+    COLUMN_VECTOR = 242,
+    COLUMN_JSON = 245,
+    COLUMN_NEWDECIMAL = 246,
+    COLUMN_ENUM = 247,
+    COLUMN_SET = 248,
+    COLUMN_TINY_BLOB = 249,
+    COLUMN_MEDIUM_BLOB = 250,
+    COLUMN_LONG_BLOB = 251,
+    COLUMN_BLOB = 252,
+    COLUMN_VAR_STRING = 253,
+    COLUMN_STRING = 254,
+    COLUMN_GEOMETRY = 255
+} ColumnType;
 
 #define MYSQL_COLLATION_BINARY 63
 
@@ -57,7 +57,7 @@ typedef struct BinlogLabel { /* of an enum or set, in the column's charset */
 } BinlogLabel;
 
 typedef struct BinlogColumn {
-    MysqlType type;
+    ColumnType type;
     guint16 size;     /* strings: most bytes; enum, set: bytes; blobs, json, geometry, vector: bytes
                        * of the length before a value; bit: bits */
     guint8 precision; /* decimal: digits */

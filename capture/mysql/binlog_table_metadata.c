@@ -35,15 +35,15 @@ static bool is_numeric(const Field *field, const BinlogColumn *column)
 {
     (void)field;
     switch (column->type) {
-    case MYSQL_TINY:
-    case MYSQL_SHORT:
-    case MYSQL_INT24:
-    case MYSQL_LONG:
-    case MYSQL_LONGLONG:
-    case MYSQL_NEWDECIMAL:
-    case MYSQL_FLOAT:
-    case MYSQL_DOUBLE:
-    case MYSQL_YEAR:
+    case COLUMN_TINY:
+    case COLUMN_SHORT:
+    case COLUMN_INT24:
+    case COLUMN_LONG:
+    case COLUMN_LONGLONG:
+    case COLUMN_NEWDECIMAL:
+    case COLUMN_FLOAT:
+    case COLUMN_DOUBLE:
+    case COLUMN_YEAR:
         return true;
     default:
         return false;
@@ -53,15 +53,15 @@ static bool is_numeric(const Field *field, const BinlogColumn *column)
 static bool has_charset(const Field *field, const BinlogColumn *column)
 {
     switch (column->type) {
-    case MYSQL_STRING:
-    case MYSQL_VAR_STRING:
-    case MYSQL_VARCHAR:
-    case MYSQL_BLOB:
-    case MYSQL_VARCHAR_COMPRESSED:
-    case MYSQL_BLOB_COMPRESSED:
-    case MYSQL_VECTOR:
+    case COLUMN_STRING:
+    case COLUMN_VAR_STRING:
+    case COLUMN_VARCHAR:
+    case COLUMN_BLOB:
+    case COLUMN_VARCHAR_COMPRESSED:
+    case COLUMN_BLOB_COMPRESSED:
+    case COLUMN_VECTOR:
         return true;
-    case MYSQL_GEOMETRY:
+    case COLUMN_GEOMETRY:
         return field->parse->decoder->mariadb;
     default:
         return false;
@@ -71,24 +71,24 @@ static bool has_charset(const Field *field, const BinlogColumn *column)
 static bool is_enum_or_set(const Field *field, const BinlogColumn *column)
 {
     (void)field;
-    return column->type == MYSQL_ENUM || column->type == MYSQL_SET;
+    return column->type == COLUMN_ENUM || column->type == COLUMN_SET;
 }
 
 static bool has_labels(const Field *field, const BinlogColumn *column)
 {
-    return column->type == (field->kind == SET_LABELS ? MYSQL_SET : MYSQL_ENUM);
+    return column->type == (field->kind == SET_LABELS ? COLUMN_SET : COLUMN_ENUM);
 }
 
 static bool is_geometry(const Field *field, const BinlogColumn *column)
 {
     (void)field;
-    return column->type == MYSQL_GEOMETRY;
+    return column->type == COLUMN_GEOMETRY;
 }
 
 static bool is_vector(const Field *field, const BinlogColumn *column)
 {
     (void)field;
-    return column->type == MYSQL_VECTOR;
+    return column->type == COLUMN_VECTOR;
 }
 
 static bool fail_field(Field *field)

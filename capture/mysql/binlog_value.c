@@ -284,67 +284,67 @@ const char *binlog_value_read(const BinlogColumn *column, ByteReader *reader, Ar
     gsize string_bytes = column->size > 255 ? 2 : 1;
     *value = (BinlogValue){.kind = BINLOG_VALUE_NULL};
     switch (column->type) {
-    case MYSQL_NULL:
+    case COLUMN_NULL:
         return NULL;
-    case MYSQL_TINY:
+    case COLUMN_TINY:
         return read_integer(reader, 1, column, value);
-    case MYSQL_SHORT:
+    case COLUMN_SHORT:
         return read_integer(reader, 2, column, value);
-    case MYSQL_INT24:
+    case COLUMN_INT24:
         return read_integer(reader, 3, column, value);
-    case MYSQL_LONG:
+    case COLUMN_LONG:
         return read_integer(reader, 4, column, value);
-    case MYSQL_LONGLONG:
+    case COLUMN_LONGLONG:
         return read_integer(reader, 8, column, value);
-    case MYSQL_YEAR:
+    case COLUMN_YEAR:
         return read_year(reader, value);
-    case MYSQL_FLOAT:
-    case MYSQL_DOUBLE:
+    case COLUMN_FLOAT:
+    case COLUMN_DOUBLE:
         return read_float(reader, column->size, value);
-    case MYSQL_NEWDECIMAL:
+    case COLUMN_NEWDECIMAL:
         return read_bytes(reader, mysql_decimal_size(column->precision, column->scale),
                           BINLOG_VALUE_DECIMAL, value);
-    case MYSQL_BIT:
+    case COLUMN_BIT:
         return read_bytes(reader, (column->size + 7u) / 8, BINLOG_VALUE_BIT, value);
-    case MYSQL_DATE:
-    case MYSQL_NEWDATE:
+    case COLUMN_DATE:
+    case COLUMN_NEWDATE:
         return read_date(reader, value);
-    case MYSQL_TIME:
+    case COLUMN_TIME:
         return read_old_time(reader, value);
-    case MYSQL_DATETIME:
+    case COLUMN_DATETIME:
         return read_old_datetime(reader, value);
-    case MYSQL_TIMESTAMP:
+    case COLUMN_TIMESTAMP:
         return read_number(reader, 4, BINLOG_VALUE_TIMESTAMP, value);
-    case MYSQL_TIME2:
+    case COLUMN_TIME2:
         return read_time2(reader, column->scale, value);
-    case MYSQL_DATETIME2:
+    case COLUMN_DATETIME2:
         return read_datetime2(reader, column->scale, value);
-    case MYSQL_TIMESTAMP2:
+    case COLUMN_TIMESTAMP2:
         return read_timestamp2(reader, column->scale, value);
-    case MYSQL_ENUM:
+    case COLUMN_ENUM:
         return read_number(reader, column->size, BINLOG_VALUE_ENUM, value);
-    case MYSQL_SET:
+    case COLUMN_SET:
         return read_number(reader, column->size, BINLOG_VALUE_SET, value);
-    case MYSQL_STRING:
-    case MYSQL_VAR_STRING:
-    case MYSQL_VARCHAR:
+    case COLUMN_STRING:
+    case COLUMN_VAR_STRING:
+    case COLUMN_VARCHAR:
         return read_sized(reader, string_bytes, BINLOG_VALUE_STRING, value);
-    case MYSQL_BLOB:
+    case COLUMN_BLOB:
         return read_sized(reader, column->size, BINLOG_VALUE_STRING, value);
-    case MYSQL_JSON:
+    case COLUMN_JSON:
         return read_sized(reader, column->size, BINLOG_VALUE_JSON, value);
-    case MYSQL_GEOMETRY:
+    case COLUMN_GEOMETRY:
         return read_sized(reader, column->size, BINLOG_VALUE_GEOMETRY, value);
-    case MYSQL_VECTOR:
+    case COLUMN_VECTOR:
         return read_sized(reader, column->size, BINLOG_VALUE_VECTOR, value);
-    case MYSQL_VARCHAR_COMPRESSED:
+    case COLUMN_VARCHAR_COMPRESSED:
         return read_compressed(reader, string_bytes, arena, value);
-    case MYSQL_BLOB_COMPRESSED:
+    case COLUMN_BLOB_COMPRESSED:
         return read_compressed(reader, column->size, arena, value);
-    case MYSQL_DECIMAL:
-    case MYSQL_TINY_BLOB:
-    case MYSQL_MEDIUM_BLOB:
-    case MYSQL_LONG_BLOB:
+    case COLUMN_DECIMAL:
+    case COLUMN_TINY_BLOB:
+    case COLUMN_MEDIUM_BLOB:
+    case COLUMN_LONG_BLOB:
         break;
     }
     return "a type that is not logged";

@@ -27,45 +27,46 @@ enum {
 };
 
 static const struct {
-    MysqlType type;
+    ColumnType type;
     guint32 natural;          /* of a signed number, or of a text */
     guint32 natural_unsigned; /* 0: the same */
 } natural_types[] = {
-    {MYSQL_TINY, OID_INT2, 0},
-    {MYSQL_SHORT, OID_INT2, OID_INT4},
-    {MYSQL_INT24, OID_INT4, 0},
-    {MYSQL_LONG, OID_INT4, OID_INT8},
-    {MYSQL_LONGLONG, OID_INT8, OID_NUMERIC},
-    {MYSQL_YEAR, OID_INT2, 0},
-    {MYSQL_FLOAT, OID_FLOAT4, 0},
-    {MYSQL_DOUBLE, OID_FLOAT8, 0},
-    {MYSQL_NEWDECIMAL, OID_NUMERIC, 0},
-    {MYSQL_BIT, OID_BIT, 0},
-    {MYSQL_DATE, OID_DATE, 0},
-    {MYSQL_NEWDATE, OID_DATE, 0},
-    {MYSQL_TIME, OID_INTERVAL, 0},
-    {MYSQL_TIME2, OID_INTERVAL, 0},
-    {MYSQL_DATETIME, OID_TIMESTAMP, 0},
-    {MYSQL_DATETIME2, OID_TIMESTAMP, 0},
-    {MYSQL_TIMESTAMP, OID_TIMESTAMPTZ, 0},
-    {MYSQL_TIMESTAMP2, OID_TIMESTAMPTZ, 0},
-    {MYSQL_ENUM, OID_TEXT, 0},
-    {MYSQL_SET, OID_TEXT, 0},
-    {MYSQL_JSON, OID_JSON, 0},
-    {MYSQL_GEOMETRY, OID_BYTEA, 0},
-    {MYSQL_VECTOR, OID_FLOAT4_ARRAY, 0},
+    {COLUMN_TINY, OID_INT2, 0},
+    {COLUMN_SHORT, OID_INT2, OID_INT4},
+    {COLUMN_INT24, OID_INT4, 0},
+    {COLUMN_LONG, OID_INT4, OID_INT8},
+    {COLUMN_LONGLONG, OID_INT8, OID_NUMERIC},
+    {COLUMN_YEAR, OID_INT2, 0},
+    {COLUMN_FLOAT, OID_FLOAT4, 0},
+    {COLUMN_DOUBLE, OID_FLOAT8, 0},
+    {COLUMN_NEWDECIMAL, OID_NUMERIC, 0},
+    {COLUMN_BIT, OID_BIT, 0},
+    {COLUMN_DATE, OID_DATE, 0},
+    {COLUMN_NEWDATE, OID_DATE, 0},
+    {COLUMN_TIME, OID_INTERVAL, 0},
+    {COLUMN_TIME2, OID_INTERVAL, 0},
+    {COLUMN_DATETIME, OID_TIMESTAMP, 0},
+    {COLUMN_DATETIME2, OID_TIMESTAMP, 0},
+    {COLUMN_TIMESTAMP, OID_TIMESTAMPTZ, 0},
+    {COLUMN_TIMESTAMP2, OID_TIMESTAMPTZ, 0},
+    {COLUMN_ENUM, OID_TEXT, 0},
+    {COLUMN_SET, OID_TEXT, 0},
+    {COLUMN_JSON, OID_JSON, 0},
+    {COLUMN_GEOMETRY, OID_BYTEA, 0},
+    {COLUMN_VECTOR, OID_FLOAT4_ARRAY, 0},
 };
 
-static bool is_integer(MysqlType type)
+static bool is_integer(ColumnType type)
 {
-    return type == MYSQL_TINY || type == MYSQL_SHORT || type == MYSQL_INT24 || type == MYSQL_LONG ||
-           type == MYSQL_LONGLONG;
+    return type == COLUMN_TINY || type == COLUMN_SHORT || type == COLUMN_INT24 ||
+           type == COLUMN_LONG || type == COLUMN_LONGLONG;
 }
 
-static bool is_string(MysqlType type)
+static bool is_string(ColumnType type)
 {
-    return type == MYSQL_STRING || type == MYSQL_VAR_STRING || type == MYSQL_VARCHAR ||
-           type == MYSQL_BLOB || type == MYSQL_VARCHAR_COMPRESSED || type == MYSQL_BLOB_COMPRESSED;
+    return type == COLUMN_STRING || type == COLUMN_VAR_STRING || type == COLUMN_VARCHAR ||
+           type == COLUMN_BLOB || type == COLUMN_VARCHAR_COMPRESSED ||
+           type == COLUMN_BLOB_COMPRESSED;
 }
 
 guint32 mysql_canonical_type(const BinlogColumn *column)
@@ -190,7 +191,7 @@ static bool append_string(const BinlogColumn *column, const BinlogValue *value, 
         return append_text(column, value, value->data, value->size, out, error);
     if (value->size > 0)
         g_byte_array_append(out, value->data, (guint)value->size);
-    if (column->type == MYSQL_STRING)
+    if (column->type == COLUMN_STRING)
         for (gsize i = value->size; i < column->size; i++)
             g_byte_array_append(out, &zero, 1);
     return true;

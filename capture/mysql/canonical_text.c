@@ -88,7 +88,7 @@ char *mysql_value_text(const BinlogColumn *column, const BinlogValue *value)
         g_string_append(text, "null");
         break;
     case BINLOG_VALUE_INTEGER:
-        if (column->type == MYSQL_YEAR)
+        if (column->type == COLUMN_YEAR)
             g_string_append_printf(text, "%04" G_GINT64_FORMAT, value->integer);
         else if (column->is_unsigned)
             g_string_append_printf(text, "%" G_GUINT64_FORMAT, (guint64)value->integer);

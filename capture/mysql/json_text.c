@@ -119,10 +119,10 @@ static void append_double(GByteArray *out, double number)
 
 static void append_date(GByteArray *out, BinlogTime time, guint8 type)
 {
-    if (type == MYSQL_TIME)
+    if (type == COLUMN_TIME)
         append_format(out, "\"%s%02u:%02u:%02u.%06u\"", time.negative ? "-" : "", time.hour,
                       time.minute, time.second, time.microsecond);
-    else if (type == MYSQL_DATE)
+    else if (type == COLUMN_DATE)
         append_format(out, "\"%04u-%02u-%02u\"", time.year, time.month, time.day);
     else
         append_format(out, "\"%04u-%02u-%02u %02u:%02u:%02u.%06u\"", time.year, time.month,
@@ -148,17 +148,17 @@ static bool append_opaque(GByteArray *out, const JsonNode *node)
     ByteReader reader = byte_reader(node->data, node->size);
     guint64 packed;
     switch (node->opaque_type) {
-    case MYSQL_NEWDECIMAL:
+    case COLUMN_NEWDECIMAL:
         return append_decimal(out, node);
-    case MYSQL_DATE:
-    case MYSQL_DATETIME:
-    case MYSQL_TIMESTAMP:
-    case MYSQL_TIME:
+    case COLUMN_DATE:
+    case COLUMN_DATETIME:
+    case COLUMN_TIMESTAMP:
+    case COLUMN_TIME:
         if (node->size != sizeof packed || !byte_reader_le64(&reader, &packed))
             return false;
         append_date(out,
-                    node->opaque_type == MYSQL_TIME ? binlog_time_of_packed_time((gint64)packed)
-                                                    : binlog_time_of_packed((gint64)packed),
+                    node->opaque_type == COLUMN_TIME ? binlog_time_of_packed_time((gint64)packed)
+                                                     : binlog_time_of_packed((gint64)packed),
                     node->opaque_type);
         return true;
     default:

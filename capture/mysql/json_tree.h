@@ -33,7 +33,7 @@ typedef struct JsonItem {
 
 struct JsonNode {
     JsonKind kind;
-    guint8 opaque_type; /* MysqlType */
+    guint8 opaque_type; /* ColumnType */
     gint64 integer;
     double number;
     const guint8 *data; /* string, opaque */

@@ -404,10 +404,10 @@ static void test_full_metadata_names_everything(void **state)
         assert_true(map->columns[1].nullable);
         assert_true(map->columns[0].sign_known && !map->columns[0].is_unsigned);
         assert_true(map->columns[4].sign_known && map->columns[4].is_unsigned);
-        assert_int_equal(map->columns[2].type, MYSQL_ENUM);
+        assert_int_equal(map->columns[2].type, COLUMN_ENUM);
         assert_int_equal(map->columns[2].n_labels, 2);
         assert_memory_equal(map->columns[2].labels[1].text, "b", 1);
-        assert_int_equal(map->columns[3].type, MYSQL_SET);
+        assert_int_equal(map->columns[3].type, COLUMN_SET);
         assert_memory_equal(map->columns[3].labels[0].text, "x", 1);
         assert_int_equal(map->n_key, 1);
         assert_int_equal(map->key[0].column, 0);
