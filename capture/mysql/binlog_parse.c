@@ -31,8 +31,10 @@ static const struct {
 
 static bool check_fixed_parts(BinlogParse *parse, const guint8 *sizes, gsize n)
 {
+    if (n < fixed_parts[G_N_ELEMENTS(fixed_parts) - 1].type)
+        return binlog_fail_short(parse);
     for (guint i = 0; i < G_N_ELEMENTS(fixed_parts); i++)
-        if (fixed_parts[i].type <= n && sizes[fixed_parts[i].type - 1] != fixed_parts[i].size &&
+        if (sizes[fixed_parts[i].type - 1] != fixed_parts[i].size &&
             sizes[fixed_parts[i].type - 1] != NEVER_WRITTEN)
             return binlog_fail(parse, "%s events have another layout on this server: update drover",
                                fixed_parts[i].name);

@@ -17,23 +17,47 @@ typedef struct Range {
 typedef struct Charset {
     const char *name;
     const char *iconv;
+    bool has_exceptions;
 } Charset;
 
-#define CHARSET(name, iconv) {name, iconv},
+/* Bytes of single-byte sets that the servers take for another character than glibc does; NULL: for
+ * none. */
+typedef struct CharsetException {
+    const char *charset;
+    guint8 byte;
+    const char *utf8;
+} CharsetException;
+
+static const CharsetException exceptions[] = {
+    {"latin1", 0x81, "\xc2\x81"}, {"latin1", 0x8d, "\xc2\x8d"}, {"latin1", 0x8f, "\xc2\x8f"},
+    {"latin1", 0x90, "\xc2\x90"}, {"latin1", 0x9d, "\xc2\x9d"}, {"hebrew", 0xaf, "\u203e"},
+    {"koi8u", 0x95, "\u2022"},    {"greek", 0xa1, "\u02bd"},    {"greek", 0xa2, "\u02bc"},
+    {"greek", 0xa4, NULL},        {"greek", 0xa5, NULL},        {"greek", 0xaa, NULL},
+    {"cp866", 0xfc, "\u207f"},    {"cp866", 0xfd, "\u00b2"},    {"macroman", 0xc6, "\u2206"},
+    {"macroman", 0xf0, "\uf8ff"}, {"cp1256", 0x8a, NULL},       {"cp1256", 0x8f, NULL},
+    {"cp1256", 0x98, NULL},       {"cp1256", 0x9a, NULL},       {"cp1256", 0x9f, NULL},
+    {"cp1256", 0xaa, NULL},       {"cp1256", 0xc0, NULL},       {"cp1256", 0xff, NULL},
+};
+
+#define CHARSET(name, iconv) {name, iconv, false},
+#define CHARSET_WITH_EXCEPTIONS(name, iconv) {name, iconv, true},
 #define RANGE(first, last)
 static const Charset charsets[] = {
 #include "capture/mysql/charsets.def"
 };
 #undef CHARSET
+#undef CHARSET_WITH_EXCEPTIONS
 #undef RANGE
 
 /* Every CHARSET starts a new number: its own element has no collations. */
 #define CHARSET(name, iconv) {1, 0, -1},
+#define CHARSET_WITH_EXCEPTIONS(name, iconv) {1, 0, -1},
 #define RANGE(first, last) {first, last, 0},
 static const Range ranges[] = {
 #include "capture/mysql/charsets.def"
 };
 #undef CHARSET
+#undef CHARSET_WITH_EXCEPTIONS
 #undef RANGE
 
 static const Charset *find(guint32 collation)
@@ -74,30 +98,65 @@ static bool fail_bytes(const Charset *charset, const guint8 *text, gsize size, g
     return false;
 }
 
-/* The bytes that the servers' latin1 has beyond Windows-1252: controls of the same number. */
-static bool is_latin1_control(guint8 byte)
+/* The byte of the text that is special; size where there is none. */
+static gsize find_exception(const Charset *charset, const guint8 *text, gsize size,
+                            const CharsetException **exception)
 {
-    return byte == 0x81 || byte == 0x8d || byte == 0x8f || byte == 0x90 || byte == 0x9d;
+    *exception = NULL;
+    if (!charset->has_exceptions)
+        return size;
+    for (gsize at = 0; at < size; at++)
+        for (gsize i = 0; text[at] >= 0x80 && i < G_N_ELEMENTS(exceptions); i++)
+            if (exceptions[i].byte == text[at] &&
+                strcmp(exceptions[i].charset, charset->name) == 0) {
+                *exception = &exceptions[i];
+                return at;
+            }
+    return size;
 }
 
-static bool append_latin1_control(const Charset *charset, const char **from, gsize *left,
-                                  GByteArray *out)
+/* False, and *offset where it stopped. */
+static bool convert_piece(iconv_t conversion, const guint8 *text, gsize size, GByteArray *out,
+                          gsize *offset)
 {
-    if (strcmp(charset->name, "latin1") != 0 || *left == 0 || !is_latin1_control((guint8) * *from))
-        return false;
-    const guint8 utf8[2] = {0xc2, (guint8) * *from};
-    g_byte_array_append(out, utf8, sizeof utf8);
-    (*from)++;
-    (*left)--;
+    char piece[4096];
+    char *from = (char *)(gpointer)text;
+    gsize left = size;
+    while (left > 0) {
+        char *to = piece;
+        gsize room = sizeof piece;
+        gsize result = iconv(conversion, &from, &left, &to, &room);
+        g_byte_array_append(out, (const guint8 *)piece, (guint)(to - piece));
+        *offset = size - left;
+        if (result != 0 && !(result == (gsize)-1 && errno == E2BIG))
+            return false;
+    }
+    return true;
+}
+
+static bool convert_with(iconv_t conversion, const Charset *charset, const guint8 *text, gsize size,
+                         GByteArray *out, GError **error)
+{
+    for (gsize done = 0; done < size;) {
+        const CharsetException *exception;
+        gsize offset = 0;
+        gsize plain = find_exception(charset, text + done, size - done, &exception);
+        if (!convert_piece(conversion, text + done, plain, out, &offset))
+            return fail_bytes(charset, text, size, done + offset, error);
+        done += plain;
+        if (!exception)
+            continue;
+        if (!exception->utf8)
+            return fail_bytes(charset, text, size, done, error);
+        g_byte_array_append(out, (const guint8 *)exception->utf8, (guint)strlen(exception->utf8));
+        done++;
+    }
     return true;
 }
 
 static bool convert(const Charset *charset, const guint8 *text, gsize size, GByteArray *out,
                     GError **error)
 {
-    char piece[4096];
-    char *from = (char *)(gpointer)text;
-    gsize left = size;
     iconv_t conversion = iconv_open("UTF-8", charset->iconv);
     if (conversion == (iconv_t)-1) {
         g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
@@ -106,18 +165,9 @@ static bool convert(const Charset *charset, const guint8 *text, gsize size, GByt
                     charset->name);
         return false;
     }
-    bool good = true;
-    while (left > 0 && good) {
-        char *to = piece;
-        gsize room = sizeof piece;
-        gsize result = iconv(conversion, &from, &left, &to, &room);
-        g_byte_array_append(out, (const guint8 *)piece, (guint)(to - piece));
-        good = result == 0 || (result == (gsize)-1 && errno == E2BIG) ||
-               (result == (gsize)-1 && errno == EILSEQ &&
-                append_latin1_control(charset, (const char **)&from, &left, out));
-    }
+    bool good = convert_with(conversion, charset, text, size, out, error);
     iconv_close(conversion);
-    return good || fail_bytes(charset, text, size, size - left, error);
+    return good;
 }
 
 /* How far it is UTF-8; a zero byte, which GLib refuses, is a character here. */

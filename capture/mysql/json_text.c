@@ -1,8 +1,8 @@
 /*
  * Text as the server writes it (json_dom.cc): ", " between items, ": " behind a key; dates and
  * times as strings with six digits of a second; decimals as numbers; other SQL values as
- * "base64:type<number>:<bytes>". A double is the shortest text that reads back the same, written
- * without an exponent where that is not longer than the server's limits allow.
+ * "base64:type<number>:<bytes>". A double is the shortest text that reads back the same, with an
+ * exponent where it is very large or small.
  */
 #include "capture/byte_reader.h"
 #include "capture/mysql/binlog_value.h"
@@ -16,7 +16,6 @@
 
 #define DOUBLE_DIGITS 17
 #define PLAIN_LIMIT 15 /* digits before the point, zeros behind it */
-#define PLAIN_WIDTH 22 /* longest text without an exponent */
 
 static void append(GByteArray *out, const char *text)
 {
@@ -108,13 +107,11 @@ static void append_double(GByteArray *out, double number)
         return;
     }
     shortest_digits(fabs(number), digits, &exponent);
-    int n = (int)strlen(digits);
-    if (exponent > -PLAIN_LIMIT && exponent <= PLAIN_LIMIT &&
-        (exponent > 0 || n - exponent + 2 <= PLAIN_WIDTH)) {
+    if (exponent > -PLAIN_LIMIT && exponent <= PLAIN_LIMIT) {
         append_plain(out, digits, exponent);
         return;
     }
-    append_format(out, "%c%s%se%d", digits[0], n > 1 ? "." : "", digits + 1, exponent - 1);
+    append_format(out, "%c%s%se%d", digits[0], digits[1] ? "." : "", digits + 1, exponent - 1);
 }
 
 static void append_date(GByteArray *out, BinlogTime time, guint8 type)
