@@ -146,8 +146,7 @@ static void test_administration_is_harmless(void **state)
         "CREATE DEFINER=`root`@`localhost` TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a=1",
         "CREATE DEFINER=CURRENT_USER() PROCEDURE p() BEGIN END",
         "CREATE ALGORITHM=UNDEFINED DEFINER=`a`@`b` SQL SECURITY DEFINER VIEW v AS SELECT 1",
-        "/*!50001 CREATE ALGORITHM=MERGE */ /*!50013 DEFINER=a@b SQL SECURITY INVOKER */ "
-        "/*!50001 VIEW v AS select 1 */",
+        "/*!50001 CREATE ALGORITHM=MERGE */ /*!50013 DEFINER=a@b */ /*!50001 VIEW v AS select 1 */",
         "CREATE OR REPLACE AGGREGATE FUNCTION f RETURNS int SONAME 'x'",
         "DROP VIEW v",
         "CREATE TEMPORARY TABLE t (id int)",
