@@ -113,6 +113,8 @@ static bool read_tag(BinlogParse *parse, BinlogGtid *gtid)
     char *tag = arena_alloc(parse->decoder->arena, text.size + 1);
     memcpy(tag, text.data, text.size);
     tag[text.size] = 0;
+    if (g_ascii_isdigit(tag[0]))
+        return false;
     for (char *c = tag; c < tag + text.size; c++)
         if (!g_ascii_islower(*c) && !g_ascii_isdigit(*c) && *c != '_')
             return false;

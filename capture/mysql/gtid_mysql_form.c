@@ -175,7 +175,8 @@ static bool read_tag(ByteReader *reader, char *tag)
     guint8 size;
     const guint8 *bytes;
     if (!byte_reader_u8(reader, &size) || size % 2 != 0 || size / 2 > MYSQL_TAG_LIMIT ||
-        !byte_reader_bytes(reader, size / 2, &bytes))
+        !byte_reader_bytes(reader, size / 2, &bytes) ||
+        (size > 0 && g_ascii_isdigit((char)bytes[0])))
         return false;
     for (guint i = 0; i < size / 2u; i++)
         if (!g_ascii_islower((char)bytes[i]) && !g_ascii_isdigit((char)bytes[i]) && bytes[i] != '_')

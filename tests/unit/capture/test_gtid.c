@@ -196,6 +196,20 @@ static void test_bytes_give_the_set_and_cut_ones_an_error(void **state)
     expect_bytes(A ":1-5:tag:2", 8 + 16 + 1 + 8 + 16 + 16 + 4 + 8 + 16);
 }
 
+/* A tag starts with a letter, in bytes as in a text; "0bc" would be read as a number there. */
+static void test_bytes_with_an_impossible_tag_are_refused(void **state)
+{
+    (void)state;
+    GError *error = NULL;
+    g_autoptr(MysqlGtidSet) set = set_of(A ":abc:1");
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    mysql_gtid_set_encode(set, bytes);
+    bytes->data[8 + 16 + 1] = '0';
+    MUST_FAIL(mysql_gtid_set_decode(bytes->data, bytes->len, &error), DROVER_ERROR_PERSON);
+    bytes->data[8 + 16 + 1] = 'A';
+    MUST_FAIL(mysql_gtid_set_decode(bytes->data, bytes->len, &error), DROVER_ERROR_PERSON);
+}
+
 static void test_the_form_without_tags_is_that_of_old_servers(void **state)
 {
     (void)state;
@@ -303,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_merging_and_counting),
         cmocka_unit_test(test_any_order_of_numbers_gives_the_same_set),
         cmocka_unit_test(test_bytes_give_the_set_and_cut_ones_an_error),
+        cmocka_unit_test(test_bytes_with_an_impossible_tag_are_refused),
         cmocka_unit_test(test_the_form_without_tags_is_that_of_old_servers),
         cmocka_unit_test(test_mariadb_positions_have_one_entry_a_domain),
         cmocka_unit_test(test_what_is_no_mariadb_position_is_refused),
