@@ -1,5 +1,5 @@
--- Ends the sessions that hold a role's lock ($1, a bigint) and waits for them.
-select pid, pg_catalog.pg_terminate_backend(pid, 10000) as ended
+-- Ends the sessions that hold a role's lock ($1, a bigint) and waits a second for each.
+select pid, pg_catalog.pg_terminate_backend(pid, 1000) as ended
 from pg_catalog.pg_locks
 where locktype = 'advisory' and granted and objsubid = 1
   and database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())

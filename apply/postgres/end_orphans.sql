@@ -1,5 +1,5 @@
--- Ends the other sessions of a role, named $1 or $1-NUMBER, in this database, and waits for them.
-select pid, pg_catalog.pg_terminate_backend(pid, 10000) as ended
+-- Ends the other sessions of a role, named $1 or $1-NUMBER, in this database, and waits a second for each.
+select pid, pg_catalog.pg_terminate_backend(pid, 1000) as ended
 from pg_catalog.pg_stat_activity
 where datname = pg_catalog.current_database()
   and backend_type = 'client backend'

@@ -17,6 +17,7 @@
 
 #define PATIENCE (2 * G_USEC_PER_SEC) /* for the session of a process that has just been killed */
 #define PAUSE (50 * G_TIME_SPAN_MILLISECOND)
+#define TELLINGS 10
 #define MAX_APPLICATION_NAME 63
 
 typedef struct RoleLock {
@@ -48,23 +49,41 @@ static bool try_lock(RoleLock *lock, bool *granted, GError **error)
     return true;
 }
 
-/* sql: answers with pid and whether it has ended. */
-static bool end_sessions(RoleLock *lock, const char *sql, const char *value, GError **error)
+/* sql: tells sessions to end, waits a second for each, and answers with pid and whether it has.
+ * *pid: one that has not (g_free); NULL: none. */
+static bool tell_to_end(RoleLock *lock, const char *sql, const char *value, char **pid,
+                        GError **error)
 {
     g_autoptr(PGresult) result = pg_query_params(lock->target->connection, sql, 1, &value, error);
+
+    *pid = NULL;
     if (result == NULL) {
         g_prefix_error(error, "ending the sessions that the role \"%s\" left behind: ", lock->role);
         return false;
     }
-    for (int i = 0; i < PQntuples(result); i++) {
-        if (strcmp(PQgetvalue(result, i, 1), "t") == 0)
+    for (int i = 0; i < PQntuples(result) && *pid == NULL; i++)
+        if (strcmp(PQgetvalue(result, i, 1), "t") != 0)
+            *pid = g_strdup(PQgetvalue(result, i, 0));
+    return true;
+}
+
+/* Told once, a session that writes to a client which reads nothing stands still once more when it
+ * writes of its end; told again, it ends. */
+static bool end_sessions(RoleLock *lock, const char *sql, const char *value, GError **error)
+{
+    for (int times = 1;; times++) {
+        g_autofree char *pid = NULL;
+        if (!tell_to_end(lock, sql, value, &pid, error))
+            return false;
+        if (pid == NULL)
+            return true;
+        if (times < TELLINGS)
             continue;
         g_set_error(error, DROVER_ERROR, DROVER_ERROR_RETRY,
-                    "session %s of the role \"%s\" was told to end and has not done so within 10 s",
-                    PQgetvalue(result, i, 0), lock->role);
+                    "session %s of the role \"%s\" was told to end and has not done so within %d s",
+                    pid, lock->role, TELLINGS);
         return false;
     }
-    return true;
 }
 
 /* With end_holders again and again: those of a shared role that are well come back at once. */

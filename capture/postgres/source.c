@@ -6,6 +6,7 @@
 
 #define SLOT_FREE_LIMIT (30 * G_USEC_PER_SEC)
 #define SLOT_FREE_POLL (20 * 1000)
+#define SLOT_TELL_AGAIN G_USEC_PER_SEC
 
 /* ---- connections ---- */
 
@@ -118,32 +119,43 @@ void slot_state_clear(SlotState *state)
     g_clear_pointer(&state->reason, g_free);
 }
 
+static bool end_backend(PGconn *connection, int pid, GError **error)
+{
+    char text[16];
+    g_snprintf(text, sizeof text, "%d", pid);
+    const char *values[] = {text};
+    g_autoptr(PGresult) ended = pg_query_params(
+        connection, "select pg_catalog.pg_terminate_backend($1::int)", 1, values, error);
+    return ended != NULL;
+}
+
+/* A backend whose client reads nothing stands still once more when it tells that client of its end;
+ * being told again gets it out of there. */
 bool session_free_slot(Source *source, const char *slot, int active_pid, GError **error)
 {
     PGconn *connection = session_ordinary(source, error);
     if (!connection)
         return false;
-    char pid[16];
-    g_snprintf(pid, sizeof pid, "%d", active_pid);
-    const char *values[] = {pid};
-    g_autoptr(PGresult) ended = pg_query_params(
-        connection, "select pg_catalog.pg_terminate_backend($1::int)", 1, values, error);
-    if (!ended)
-        return false;
-    gint64 limit = g_get_monotonic_time() + SLOT_FREE_LIMIT;
+    gint64 next = 0, limit = g_get_monotonic_time() + SLOT_FREE_LIMIT;
     for (;;) {
         SlotState state;
+        gint64 now = g_get_monotonic_time();
         bool asked = session_slot(source, slot, &state, error);
         slot_state_clear(&state);
         if (!asked)
             return false;
         if (state.active_pid == 0)
             return true;
-        if (g_get_monotonic_time() > limit) {
+        if (now > limit) {
             g_set_error(error, DROVER_ERROR, DROVER_ERROR_RETRY,
                         "source: slot %s is still in use by pid %d, which was told to end", slot,
                         state.active_pid);
             return false;
+        }
+        if (state.active_pid == active_pid && now >= next) {
+            next = now + SLOT_TELL_AGAIN;
+            if (!end_backend(connection, active_pid, error))
+                return false;
         }
         g_usleep(SLOT_FREE_POLL);
     }

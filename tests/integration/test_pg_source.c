@@ -319,6 +319,28 @@ static void test_a_slot_in_use_is_waited_for_or_taken_over(void **state)
 
 /* ---- setup ---- */
 
+/* The stream of a process that hangs, or of a machine that is cut off: the server stands in the
+ * middle of a message to it. */
+static void test_a_stream_that_nobody_reads_is_taken_over(void **state)
+{
+    (void)state;
+    g_autoptr(GError) error = NULL;
+    SourceBench *bench = source_bench_streaming("create table a (id int primary key, v text)");
+    Source *other = NULL;
+    MUST(other = ops->connect(bench->migration->source, "drover other", &error));
+    scratch_run(bench->scratch, "alter table a alter v set storage external; "
+                                "insert into a select i, repeat('x', 1000000) "
+                                "from generate_series(1, 30) i");
+    while (scratch_number(bench->scratch, "select count(*) from pg_stat_activity where "
+                                          "wait_event = 'WalSenderWriteData' and "
+                                          "datname = current_database()") == 0)
+        g_usleep(1000);
+    MUST(ops->stream_start(other, bench->migration, bench->migration->start, true, &error));
+    ops->close(bench->stream);
+    bench->stream = other;
+    source_bench_free(bench);
+}
+
 static void test_setup_replaces_its_own_leftovers(void **state)
 {
     (void)state;
@@ -374,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_another_server_needs_a_person),
         cmocka_unit_test(test_a_slot_that_is_ahead_of_the_bus_needs_a_person),
         cmocka_unit_test(test_a_slot_in_use_is_waited_for_or_taken_over),
+        cmocka_unit_test(test_a_stream_that_nobody_reads_is_taken_over),
         cmocka_unit_test(test_setup_replaces_its_own_leftovers),
         cmocka_unit_test(test_drop_leaves_nothing_and_may_be_repeated),
     };
