@@ -66,16 +66,31 @@ bool kafka_topic_find(KafkaClient *client, bool patient, bool *there, GError **e
     }
 }
 
-bool kafka_topic_offsets(KafkaClient *client, gint64 *low, gint64 *high, GError **error)
+/* which: RD_KAFKA_OFFSET_BEGINNING or _END. rd_kafka_query_watermark_offsets would do, but before
+ * librdkafka 2.3 it asks a leader that has died for ever, whatever its time limit. */
+static bool ask_offset(KafkaClient *client, gint64 which, gint64 *offset, GError **error)
 {
     gint64 deadline = kafka_deadline();
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *asked =
+        rd_kafka_topic_partition_list_add(list, client->name, PARTITION);
     rd_kafka_resp_err_t code;
-    do
-        code = rd_kafka_query_watermark_offsets(client->rk, client->name, PARTITION, low, high,
-                                                KAFKA_SLICE_MS);
-    while (is_passing(code) && kafka_client_may_wait(client, deadline));
+    do {
+        asked->offset = which;
+        code = rd_kafka_offsets_for_times(client->rk, list, KAFKA_SLICE_MS);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            code = asked->err;
+    } while (is_passing(code) && kafka_client_may_wait(client, deadline));
+    *offset = asked->offset;
+    rd_kafka_topic_partition_list_destroy(list);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
            kafka_client_fail(client, code, "ask for its offsets", NULL, error);
+}
+
+bool kafka_topic_offsets(KafkaClient *client, gint64 *low, gint64 *high, GError **error)
+{
+    return ask_offset(client, RD_KAFKA_OFFSET_BEGINNING, low, error) &&
+           ask_offset(client, RD_KAFKA_OFFSET_END, high, error);
 }
 
 /* ---- changing ---- */
