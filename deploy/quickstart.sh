@@ -128,6 +128,6 @@ echo "equal"
 
 step "drover status, stop, drop"
 "$drover" status "$work/shop.yaml"
-[ $bus = local ] || "$kafka" topics "127.0.0.1:$kafka_port" --describe --topic drover.shop.changes
+[ $bus = local ] || "$kafka" kafka-topics.sh --bootstrap-server "127.0.0.1:$kafka_port" --describe --topic drover.shop.changes
 kill "$run"; wait "$run"; run=
 "$drover" drop "$work/shop.yaml" --yes shop

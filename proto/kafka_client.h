@@ -26,6 +26,8 @@ typedef struct KafkaClient {
     bool scram;              /* the user chose a SCRAM mechanism */
     const gint *stop;        /* BusOptions.stop */
 
+    bool lost; /* the topic went away under the handle */
+
     /* What the brokers were last unable to do; only the thread that polls writes it. */
     rd_kafka_resp_err_t trouble;
     char *trouble_text;
@@ -48,6 +50,8 @@ void kafka_client_poll(KafkaClient *client);
 gint64 kafka_deadline(void);
 /* A slice of that time has passed without an answer: is it worth waiting on? */
 bool kafka_client_may_wait(const KafkaClient *client, gint64 deadline);
+/* Is this what is reported of a topic that is not there? */
+bool kafka_code_is_missing(rd_kafka_resp_err_t code);
 /* The brokers have answered: what trouble there was is over. */
 void kafka_client_well(KafkaClient *client);
 

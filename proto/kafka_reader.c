@@ -8,6 +8,7 @@
 #include "proto/kafka_topic.h"
 
 #define PARTITION 0
+#define LONGEST_EMPTYING (G_USEC_PER_SEC / 5)
 #define FIRST_SPAN 8 /* offsets before the end where the last message is looked for first */
 #define SPAN_GROWTH 16
 
@@ -64,11 +65,25 @@ static void drop_message(KafkaReader *reader)
     reader->message = NULL;
 }
 
+/* Serves what was reported of a topic that is gone, so that the client knows. More than that is
+ * only waited for as long as there is something. */
+static void empty_queue(KafkaReader *reader)
+{
+    gint64 deadline = g_get_monotonic_time() + LONGEST_EMPTYING;
+    do {
+        drop_message(reader);
+        reader->message = rd_kafka_consume(reader->client->topic, PARTITION, 0);
+    } while (reader->message != NULL && g_get_monotonic_time() < deadline);
+    drop_message(reader);
+}
+
 static void stop(KafkaReader *reader)
 {
-    drop_message(reader);
-    if (reader->started)
+    if (reader->started) {
+        empty_queue(reader);
         rd_kafka_consume_stop(reader->client->topic, PARTITION);
+    }
+    drop_message(reader);
     reader->started = false;
 }
 
@@ -110,11 +125,30 @@ static bool read_header(const KafkaReader *reader, KafkaPiece *piece, GError **e
                                reader->message->offset);
 }
 
+/* Whether it is missing is asked once more: a broker that has just started may not know it. */
+static KafkaResult take_missing_topic(KafkaReader *reader, rd_kafka_resp_err_t code, GError **error)
+{
+    bool there = false;
+    if (kafka_topic_find(reader->client, true, &there, error) && !there)
+        kafka_client_person(reader->client, error,
+                            "the topic is gone; drop the migration and start it again");
+    else if (there)
+        kafka_client_fail(reader->client, code, READ_IT, NULL, error);
+    return KAFKA_FAILED;
+}
+
+/* That a topic which is being read has gone is reported to the handle only. */
+static KafkaResult take_silence(KafkaReader *reader, GError **error)
+{
+    rd_kafka_resp_err_t trouble = reader->client->trouble;
+    return kafka_code_is_missing(trouble) ? take_missing_topic(reader, trouble, error)
+                                          : KAFKA_TIMEOUT;
+}
+
 /* What librdkafka reports in place of a message. */
 static KafkaResult take_report(KafkaReader *reader, GError **error)
 {
     rd_kafka_resp_err_t code = reader->message->err;
-    bool there = false;
     if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF)
         return KAFKA_END;
     if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
@@ -125,15 +159,8 @@ static KafkaResult take_report(KafkaReader *reader, GError **error)
                             rd_kafka_message_errstr(reader->message));
         return KAFKA_FAILED;
     }
-    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-        code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
-        if (kafka_topic_find(reader->client, true, &there, error) && !there)
-            kafka_client_person(reader->client, error,
-                                "the topic is gone; drop the migration and start it again");
-        else if (there)
-            kafka_client_fail(reader->client, code, READ_IT, NULL, error);
-        return KAFKA_FAILED;
-    }
+    if (kafka_code_is_missing(code))
+        return take_missing_topic(reader, code, error);
     kafka_client_fail(reader->client, code, READ_IT, rd_kafka_message_errstr(reader->message),
                       error);
     return KAFKA_FAILED;
@@ -162,7 +189,7 @@ KafkaResult kafka_reader_next(KafkaReader *reader, int timeout_ms, KafkaMessage 
     kafka_client_poll(reader->client);
     reader->message = rd_kafka_consume(reader->client->topic, PARTITION, timeout_ms);
     if (reader->message == NULL)
-        return KAFKA_TIMEOUT;
+        return take_silence(reader, error);
     if (reader->message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         KafkaResult result = take_report(reader, error);
         reader->at_end = result == KAFKA_END;

@@ -6,7 +6,7 @@
 #                                                 that is its own controller on OTHER_PORT
 #        kafka.sh run FOLDER [CLUSTER_ID]         runs the node of FOLDER/server.properties until SIGTERM
 #        kafka.sh wait HOST:PORT [SECONDS]        until a broker answers there
-#        kafka.sh topics HOST:PORT [ARGUMENT...]  Kafka's own kafka-topics
+#        kafka.sh kafka-topics.sh|kafka-configs.sh|kafka-acls.sh ARGUMENT...   Kafka's own programs
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=$(cd "$here/../.." && pwd)/build/kafka
@@ -49,13 +49,15 @@ run() { # FOLDER [CLUSTER_ID]
   exec "${jvm[@]}" -Xmx400m kafka.Kafka "$1/server.properties"
 }
 
-topics() { # HOST:PORT ARGUMENT...
-  "${jvm[@]}" org.apache.kafka.tools.TopicCommand --bootstrap-server "$@"
+tool() { # NAME ARGUMENT...
+  local -A classes=([kafka-topics.sh]=org.apache.kafka.tools.TopicCommand
+    [kafka-configs.sh]=kafka.admin.ConfigCommand [kafka-acls.sh]=org.apache.kafka.tools.AclCommand)
+  "${jvm[@]}" "${classes[$1]}" "${@:2}"
 }
 
 wait_for() { # HOST:PORT [SECONDS]
   local until=$((SECONDS + ${2:-60}))
-  until (exec 3<> "/dev/tcp/${1%:*}/${1##*:}") 2> /dev/null && topics "$1" --list > /dev/null 2>&1; do
+  until (exec 3<> "/dev/tcp/${1%:*}/${1##*:}") 2> /dev/null && tool kafka-topics.sh --bootstrap-server "$1" --list > /dev/null 2>&1; do
     [ $SECONDS -lt $until ] || { echo "no Kafka broker answers on $1" >&2; exit 1; }
     read -rt 0.2 <> <(:) || true
   done
@@ -66,6 +68,6 @@ jars) fetch_jars ;;
 single) single "$2" "$3" "$4" ;;
 run) run "${@:2}" ;;
 wait) wait_for "${@:2}" ;;
-topics) topics "${@:2}" ;;
+kafka-topics.sh | kafka-configs.sh | kafka-acls.sh) tool "$@" ;;
 *) sed -n '2,10s/^# //p' "$0"; exit 2 ;;
 esac

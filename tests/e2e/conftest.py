@@ -84,12 +84,13 @@ def databases(servers):
 class Drover:
     """drover on one migration file."""
 
-    def __init__(self, folder, databases, name="move", extra="", tables="", program=None):
+    def __init__(self, folder, databases, name="move", extra="", tables="", bus="", program=None):
         self.folder = folder
         self.name = name
         self.program = program or DROVER
         self.file = os.path.join(folder, f"{name}.yaml")
         self.databases = databases
+        self.bus = bus
         self.processes = []
         self.write(extra=extra, tables=tables)
 
@@ -98,7 +99,7 @@ class Drover:
         target = target or f"url: {self.databases.target_server.url(self.databases.name)}"
         with open(self.file, "w") as text:
             text.write(f"migration: {self.name}\nsource:\n  {source}\ntarget:\n  {target}\n"
-                       f"{tables}\n{extra}\n")
+                       f"{self.bus}\n{tables}\n{extra}\n")
 
     def command(self, *arguments):
         return [self.program, arguments[0], self.file, *arguments[1:]]

@@ -237,6 +237,20 @@ static void test_a_topic_made_anew_under_a_reader_needs_a_person(void **state)
     ops->close(reader);
 }
 
+/* The writer's end of the bus, which reads it too, is closed by the fixture. */
+static void test_a_topic_deleted_under_a_reader_needs_a_person(void **state)
+{
+    BusFixture *fixture = *state;
+    GError *error = NULL;
+    contract_append_blocks(fixture->writer, 1, 5, 100);
+    Bus *reader = contract_open(&fixture->options, BUS_READ);
+    for (guint64 i = 1; i <= 5; i++)
+        assert_int_equal(contract_read_now(reader, NULL), BUS_RECORD);
+    MUST(ops->remove(&fixture->options, &error));
+    MUST_FAIL(read_until_it_fails(reader, &error) != BUS_FAILED, DROVER_ERROR_PERSON);
+    ops->close(reader);
+}
+
 static void test_a_topic_made_anew_under_a_writer_is_not_written_on(void **state)
 {
     BusFixture *fixture = *state;
@@ -314,6 +328,7 @@ int main(void)
         TEST(test_a_new_writer_trims_what_an_earlier_one_wrote),
         TEST(test_readers_come_while_another_process_trims),
         TEST(test_a_topic_made_anew_under_a_reader_needs_a_person),
+        TEST(test_a_topic_deleted_under_a_reader_needs_a_person),
         TEST(test_a_topic_made_anew_under_a_writer_is_not_written_on),
         cmocka_unit_test(test_an_empty_topic_that_was_there_becomes_the_bus),
         cmocka_unit_test(test_messages_of_others_are_refused),

@@ -12,9 +12,11 @@ import json
 import os
 import sys
 import tempfile
+import time
 
 import xxhash
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
@@ -296,25 +298,48 @@ class TopicReader:
     """Reads a topic on and on: each read_to_end() takes what was added. Close it."""
 
     def __init__(self, bootstrap, topic, properties=None, logger=None):
-        settings = {"bootstrap.servers": bootstrap, "group.id": "unused", "isolation.level": "read_committed",
-                    "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "error",
-                    "check.crcs": True, **(properties or {})}
-        self.consumer = Consumer(settings, **({"logger": logger} if logger else {}))
-        self.consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+        common = {"bootstrap.servers": bootstrap, **(properties or {})}
+        silent = {"logger": logger} if logger else {}
+        self.admin = AdminClient(common, **silent)
+        self.consumer = Consumer({**common, "group.id": "unused", "isolation.level": "read_committed",
+                                  "enable.auto.commit": False, "enable.partition.eof": True,
+                                  "auto.offset.reset": "error", "check.crcs": True}, **silent)
+        self.partition = TopicPartition(topic, 0, OFFSET_BEGINNING)
+        self.consumer.assign([self.partition])
+        self.next_offset = 0
         self.joiner = Joiner()
         self.account = Account()
 
-    def read_to_end(self, limit=60):
-        """Until the topic's end as it is now; the counts of everything that was read so far."""
+    def _end(self, limit):
+        """Behind everything that was written, transactions that are still open included."""
+        until = time.monotonic() + limit
         while True:
+            try:
+                self.admin.list_topics(self.partition.topic, timeout=1)  # who leads may have changed
+                asked = self.admin.list_offsets({self.partition: OffsetSpec.latest()},
+                                                isolation_level=IsolationLevel.READ_UNCOMMITTED)
+                return asked[self.partition].result(limit).offset
+            except KafkaException:  # brokers are away, or have just come back
+                if time.monotonic() > until:
+                    raise
+
+    def read_to_end(self, limit=120):
+        """Until the topic's end as it is now; the counts of everything that was read so far. Waits for the
+        end of a transaction that is open: the brokers end one whose writer died after a minute."""
+        end = self._end(limit)
+        while self.next_offset < end or self.joiner.open is not None:
             message = self.consumer.poll(limit)
             if message is None:
-                raise TimeoutError(f"nothing came within {limit} s, not even the topic's end")
-            if message.error() is not None and message.error().code() == KafkaError._PARTITION_EOF:
+                raise TimeoutError(f"nothing came within {limit} s at offset {self.next_offset} of {end}")
+            if message.error() is None:
+                self._take(message)
+                self.next_offset = message.offset() + 1
+            else:
+                # The end is behind the mark of a transaction, which is no message.
+                demand(message.error().code() == KafkaError._PARTITION_EOF, str(message.error()))
                 self.joiner.at_end()
-                return self.account.result()
-            demand(message.error() is None, str(message.error()))
-            self._take(message)
+                self.next_offset = message.offset()
+        return self.account.result()
 
     def _take(self, message):
         headers = [value for key, value in message.headers() or [] if key == "drover"]

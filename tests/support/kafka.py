@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import uuid
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import (AclBinding, AclOperation, AclPermissionType, AdminClient, AlterConfigOpType,
                                    ConfigEntry, ConfigResource, NewTopic, OffsetSpec, ResourcePatternType,
                                    ResourceType, ScramCredentialInfo, ScramMechanism,
@@ -140,7 +140,7 @@ class Kafka:
         """Numbers of the brokers that the cluster takes for alive."""
         try:
             return set(self.admin.list_topics(timeout=1).brokers)
-        except Exception:  # confluent_kafka: nobody answers yet
+        except KafkaException:  # nobody answers yet
             return set()
 
     def stop(self):
@@ -178,11 +178,20 @@ class Kafka:
 
     @functools.cached_property
     def admin(self):
-        return AdminClient({"bootstrap.servers": self.bootstrap(), "reconnect.backoff.max.ms": 200},
-                           logger=SILENT)
+        return AdminClient({"bootstrap.servers": self.bootstrap(), "reconnect.backoff.max.ms": 200,
+                            "socket.timeout.ms": 2000}, logger=SILENT)
+
+    def metadata(self):
+        """From any broker; one that stands still is asked once and then left."""
+        def ask():
+            try:
+                return self.admin.list_topics(timeout=3)
+            except KafkaException:
+                return None
+        return wait_for(ask, "Kafka's metadata", 60, 0.1)
 
     def topics(self):
-        return {name for name in self.admin.list_topics(timeout=10).topics if not name.startswith("__")}
+        return {name for name in self.metadata().topics if not name.startswith("__")}
 
     def create_topic(self, name, partitions=1, replication=1, **config):
         """Settings with _ for each dot: cleanup_policy="compact"."""
@@ -227,7 +236,7 @@ class Kafka:
         return set(self._partition(name, partition).isrs)
 
     def _partition(self, name, partition):
-        return self.admin.list_topics(name, timeout=10).topics[name].partitions[partition]
+        return self.metadata().topics[name].partitions[partition]
 
     # ---- users ----
 
@@ -251,7 +260,7 @@ class Kafka:
                                **self.client_properties(user, mechanism="SCRAM-SHA-256")}, logger=SILENT)
             try:
                 return bool(client.list_topics(timeout=2).brokers)
-            except Exception:  # confluent_kafka: not yet
+            except KafkaException:  # not yet
                 return False
             finally:
                 client.close()

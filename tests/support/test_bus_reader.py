@@ -367,6 +367,7 @@ def test_topic_is_read_on_and_on_without_what_was_aborted(broker, log):
     produce(broker, "read_on", found[:7])
     reader = TopicReader(broker.bootstrap(), "read_on", logger=SILENT)
     assert reader.read_to_end()["transactions"] == 1
+    assert reader.read_to_end()["transactions"] == 1
     produce(broker, "read_on", found[3:9], commit=False)
     assert reader.read_to_end()["transactions"] == 1
     produce(broker, "read_on", found[7:])
