@@ -10,7 +10,7 @@ build="gcc cmake ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev li
 run="postgresql postgresql-contrib"
 kafka="openjdk-17-jre-headless maven"
 tests="clang clang-format libclang-rt-14-dev llvm-14 libcmocka-dev valgrind patch python3 python3-venv openssl iproute2
-  mariadb-server-core debian-archive-keyring $kafka"
+  mariadb-server-core debian-archive-keyring spin $kafka"
 bench="pgcopydb"
 wanted=
 for set in "$@"; do
