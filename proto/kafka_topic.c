@@ -187,27 +187,50 @@ static bool try_create(KafkaClient *admin, rd_kafka_NewTopic_t *topic, bool vali
     return done;
 }
 
+/* A topic of that name that shows up was made by an earlier try, or by somebody else: whoever opens
+ * it finds out whether it is empty. One that does not is still being deleted. */
+static bool create_patiently(KafkaClient *admin, rd_kafka_NewTopic_t *topic, bool validate_only,
+                             GError **error)
+{
+    gint64 deadline = g_get_monotonic_time() + DELETION_PATIENCE;
+    for (;;) {
+        bool exists = false, there = false;
+        if (!try_create(admin, topic, validate_only, &exists, error) ||
+            (exists && !kafka_topic_find(admin, false, &there, error)))
+            return false;
+        if (!exists || there)
+            return true;
+        if (!kafka_client_may_wait(admin, deadline))
+            return kafka_client_fail(admin, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, "create it",
+                                     "the topic is still being deleted", error);
+        g_usleep(LOOK_INTERVAL);
+    }
+}
+
 bool kafka_topic_create(KafkaClient *admin, guint replication_factor, bool validate_only,
                         GError **error)
 {
-    gint64 deadline = g_get_monotonic_time() + DELETION_PATIENCE;
-    bool exists = true, done = true;
     rd_kafka_NewTopic_t *topic = describe_topic(admin, replication_factor, error);
     if (topic == NULL)
         return false;
-    while (done && exists) {
-        done = try_create(admin, topic, validate_only, &exists, error);
-        if (!done || !exists)
-            break;
-        if (g_get_monotonic_time() >= deadline)
-            done = kafka_client_person(admin, error,
-                                       "cannot create it: a topic of that name is "
-                                       "there, or is still being deleted");
-        else
-            g_usleep(LOOK_INTERVAL);
-    }
+    bool done = create_patiently(admin, topic, validate_only, error);
     rd_kafka_NewTopic_destroy(topic);
     return done;
+}
+
+/* Until the brokers no longer show it. */
+static bool await_removal(KafkaClient *admin, GError **error)
+{
+    gint64 deadline = g_get_monotonic_time() + DELETION_PATIENCE;
+    bool there = true;
+    for (;;) {
+        if (!kafka_topic_find(admin, false, &there, error) || !there)
+            return !there;
+        if (!kafka_client_may_wait(admin, deadline))
+            return kafka_client_fail(admin, RD_KAFKA_RESP_ERR__TIMED_OUT, "delete it",
+                                     "the brokers go on showing the topic", error);
+        g_usleep(LOOK_INTERVAL);
+    }
 }
 
 bool kafka_topic_remove(KafkaClient *admin, GError **error)
@@ -231,7 +254,7 @@ bool kafka_topic_remove(KafkaClient *admin, GError **error)
     rd_kafka_DeleteTopic_destroy(topic);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_queue_destroy(queue);
-    return done;
+    return done && await_removal(admin, error);
 }
 
 static bool check_trimmed(KafkaClient *client, const rd_kafka_event_t *event, const char *doing,

@@ -19,8 +19,9 @@ bool kafka_topic_find(KafkaClient *client, bool patient, bool *there, GError **e
 /* The lowest offset and the one after the highest. */
 bool kafka_topic_offsets(KafkaClient *client, gint64 *low, gint64 *high, GError **error);
 
-/* Makes the topic with one partition and the settings that a bus needs. Waits for a topic of that
- * name which is being deleted. validate_only: changes nothing, tells whether it would succeed. */
+/* Makes the topic with one partition and the settings that a bus needs; succeeds where it is there
+ * already. Waits for a topic of that name which is being deleted. validate_only: changes nothing,
+ * tells whether it would succeed. */
 bool kafka_topic_create(KafkaClient *admin, guint replication_factor, bool validate_only,
                         GError **error);
 /* Succeeds where the topic is gone. */
