@@ -43,6 +43,7 @@ build clang
 check asan 'unit|integration|simulation'
 check tsan 'unit|integration'
 check clang 'unit|fuzz'
+check release 'model'
 step "release: valgrind over the unit tests"
 for program in build/release/tests/test_*; do
   [ -f "$program" ] && [ -x "$program" ] || continue

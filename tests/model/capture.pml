@@ -23,6 +23,7 @@
  * bug FORGET_EPOCH: apply starts again without knowing which epoch was claimed
  * bug NO_SKIP: readers take a transaction that they have already
  * deep CAPTURES=3 FLIGHT=1 TXS=1
+ * liveness FLIGHT=1
  */
 #ifndef CAPTURES
 #define CAPTURES 2

@@ -15,7 +15,7 @@
  * bug CHECK_UNLOCKED: the epoch is looked at before the transaction, by a statement that locks nothing
  * bug READ_EARLY: progress is read before the epoch is taken
  * bug COMMIT_UNKNOWN: a lost answer to a commit is taken for a rollback
- * deep WORKERS=4 EVENTS=4
+ * deep WORKERS=4
  */
 #ifndef WORKERS
 #define WORKERS 3
@@ -35,11 +35,7 @@ byte locked;              /* the epoch whose transaction has changed that row; 0
 byte ended; /* workers */
 #define settled (ended == WORKERS)
 
-/* What the covers watch. */
-byte writing;    /* workers inside a data transaction, or before it with the check behind them */
-bool refused;    /* a worker was told that it is not the newest */
-bool killed;     /* inside a transaction */
-bool unanswered; /* a commit was done, its answer lost */
+#define cover(what, condition) if :: condition -> printf(what) :: else fi
 
 inline commit_rows(from, to)
 {
@@ -73,7 +69,7 @@ proctype Worker()
     atomic {
         locked == 0 ->
         if
-        :: lease > mine -> refused = true; goto stop
+        :: lease > mine -> printf("taken over before it has registered"); goto stop
         :: else -> registered = true; epoch = mine
         fi
     }
@@ -88,8 +84,8 @@ again:
         /* control_write_begin: locks the row, then compares its epoch */
 #ifdef CHECK_UNLOCKED
         if
-        :: epoch != mine -> refused = true; goto stop
-        :: else -> writing++
+        :: epoch != mine -> goto stop
+        :: else
         fi;
         atomic { locked == 0 -> locked = mine }
 #else
@@ -97,20 +93,22 @@ again:
             locked == 0 ->
             if
 #ifndef NO_EPOCH_CHECK
-            :: epoch != mine -> refused = true; goto stop
+            :: epoch != mine ->
+                cover("refused, with progress of its own", from > 0 && from < progress);
+                goto stop
 #endif
-            :: else -> locked = mine; writing++
+            :: else -> locked = mine
             fi
         }
 #endif
         select(to : from + 1 .. EVENTS); /* the batch; rows are written, not committed */
         if
         :: may_die -> /* killed: the server rolls back */
-            atomic { locked = 0; writing--; killed = true; goto stop }
+            atomic { cover("killed inside a transaction", progress > 0); locked = 0; goto stop }
         :: true
         fi;
 #if defined(PROGRESS_OUTSIDE)
-        atomic { commit_rows(from, to); locked = 0; writing-- }
+        atomic { commit_rows(from, to); locked = 0 }
         if
         :: may_die -> goto stop
         :: true
@@ -119,17 +117,17 @@ again:
 #elif defined(PROGRESS_FIRST)
         progress = to;
         if
-        :: may_die -> atomic { locked = 0; writing--; goto stop }
+        :: may_die -> atomic { locked = 0; goto stop }
         :: true
         fi;
-        atomic { commit_rows(from, to); locked = 0; writing-- }
+        atomic { commit_rows(from, to); locked = 0 }
 #else
-        atomic { commit_rows(from, to); progress = to; locked = 0; writing-- } /* control_commit */
+        atomic { commit_rows(from, to); progress = to; locked = 0 } /* control_commit */
 #endif
         if
         :: from = to
         :: may_die -> /* the connection broke on the way back: start again from what is there */
-            unanswered = true;
+            printf("a commit without an answer");
 #ifdef COMMIT_UNKNOWN
             skip
 #else

@@ -177,13 +177,18 @@ again:
         :: else ->
             value = visible(k);
 #ifndef HIGH_BEFORE_READ
-            above = length
+            above = length;
 #endif
+            cover("a read that does not see a commit that is streamed already", unseen[k] > 0 && unseen[k] <= durable)
         fi
     }
     started;
     do
-    :: broken[k] -> goto again /* the source was restarted under the read */
+    :: atomic {
+           broken[k] -> /* the source was restarted under the read */
+           cover("a read of a row that the crash has undone", value != row[k] && above > length);
+           goto again
+       }
     :: may_die -> killed = true; has_export = false; goto again
     :: d_step {
            !broken[k] ->
@@ -219,6 +224,10 @@ proctype Apply()
     copied && source_rests;
 #endif
     atomic {
+        cover("a row that moved, in no chunk", target[0] == 0 && target[1] == 0 && length == 2 && log[2].op == MOVE);
+        cover("a row that moved, in both chunks", target[0] == 1 && target[1] > 2 && log[length].op == MOVE);
+        cover("commits that no chunk has seen", high < length);
+        cover("one chunk exported, one not", target[0] == exported[0] && target[1] != exported[1] && high > start);
         progress = start;
 #ifdef SKIP_BELOW_HIGH
         do

@@ -23,6 +23,7 @@
  * bug ABORT_UNTOLD: nobody tells apply that X was rolled back
  * bug WRITTEN_OPEN: apply writes segments as they come, before X has committed
  * deep STALE=2
+ * liveness STALE=0
  */
 #ifndef CAPTURES
 #define CAPTURES 2
@@ -73,7 +74,6 @@ inline append(k, n, s, r)
     rec[length].rows = r;
     length++;
     if
-    :: k == CLAIM && e > top -> top = e
     :: e < top -> stale++
     :: else
     fi
@@ -112,7 +112,9 @@ proctype Capture()
 start:
     atomic {
         if
-        :: may_write -> append(CLAIM, 0, 0, 0)
+        :: may_write ->
+            append(CLAIM, 0, 0, 0);
+            top = (e > top -> e : top)
         :: else -> goto stop
         fi
     }
@@ -293,11 +295,11 @@ init
         assert(seen == 2);
         assert(applied == (x == COMMITTED -> rows(rolled) : 0));
         assert(c_i == length); /* nothing stays on the bus for ever */
-        cover("sent again after a rollback", x == COMMITTED && is(1, SEGMENT, 1) && rec[1].rows == (A | B) && is(2, SEGMENT, 1));
+        cover("sent again after a rollback", x == COMMITTED && is(2, SEGMENT, 1) && rec[2].rows == B && is(3, SEGMENT, 1));
         cover("abandoned by a take-over", x == COMMITTED && is(1, SEGMENT, 1) && is(2, CLAIM, 2) && is(3, SEGMENT, 2));
         cover("cut otherwise", is(1, SEGMENT, 1) && is(2, SEGMENT, 1) && is(3, CLAIM, 2) && rec[4].rows == (A | C));
         cover("a stale segment among the others", is(1, CLAIM, 2) && is(2, SEGMENT, 2) && is(3, SEGMENT, 1) && is(4, SEGMENT, 2));
-        cover("a stale commit", is(2, CLAIM, 2) && is(4, X_COMMIT, 1));
+        cover("a stale commit", is(4, CLAIM, 2) && is(5, X_COMMIT, 1));
         cover("streamed again with the same epoch", again && is(1, SEGMENT, 1) && is(2, CLAIM, 1) && is(3, SEGMENT, 1));
         cover("rolled back after segments", x == ABORTED && is(1, SEGMENT, 1));
         cover("killed with X open", killed && is(1, SEGMENT, 1) && is(2, Y_COMMIT, 1) && is(3, SEGMENT, 1));
