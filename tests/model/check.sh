@@ -83,7 +83,7 @@ check_bug() {
   local name=$1-$2 out=$build/$1-$2/out found
   run "$name" "-D$2 $(bounds "$1" none)" "-O1 -DSAFETY" "" "$1"
   grep -q "\(ifdef\|ifndef\|defined(\) *$2\b" "$here/$1.pml" || { fail "$1: $2 plants nothing" "$name"; return; }
-  found=$(sed -n 's/^pan:1: \(.*\)/\1/p' "$out" | head -1)
+  found=$(sed -n 's/^pan:1: \(assertion .*\)/\1/p' "$out" | head -1)
   grep -q 'errors: 1$' "$out" && [ -n "$found" ] || { fail "$1: $2 is not caught" "$name"; return; }
   echo "ok    $1: $2 caught: $(printf %.70s "$found")"
 }
