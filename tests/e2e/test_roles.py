@@ -9,22 +9,12 @@ from contextlib import closing
 import pytest
 
 from conftest import Databases, Drover, assert_equal
-from roles import (Role, copiers, held_in_a_chunk, one_row, small_tables, wait_caught_up, wait_phase, wait_planned,
-                   wait_roles, wait_started)
+from roles import (Role, copiers, held_in_a_chunk, one_row, planned_and_paused, small_tables, wait_caught_up,
+                   wait_phase, wait_roles, wait_started)
 from servers import wait_for
 from workload import Pgbench, RandomLoad, pgbench_prepare, prepare
 
 SCALE = int(os.environ.get("DROVER_E2E_SCALE", "3"))
-
-
-def planned_and_paused(move):
-    """A capture, and a copy that has planned its chunks and stands still: the migration is paused."""
-    capture = Role(move, "capture")
-    wait_started(move)
-    assert move.call("pause").returncode == 0
-    copy = Role(move, "copy")
-    wait_planned(move)
-    return capture, copy
 
 
 def assert_every_row_was_copied_once(databases):

@@ -125,6 +125,16 @@ def wait_planned(move, limit=60):
                  "all chunks are planned", limit, 0.05)
 
 
+def planned_and_paused(move):
+    """A capture, and a copy that has planned its chunks and stands still: the migration is paused."""
+    capture = Role(move, "capture")
+    wait_started(move)
+    assert move.call("pause").returncode == 0
+    copy = Role(move, "copy")
+    wait_planned(move)
+    return capture, copy
+
+
 @contextlib.contextmanager
 def held_in_a_chunk(move, table):
     """Resumes a paused migration, and keeps the copy that claims a chunk of this table inside it."""
