@@ -65,6 +65,7 @@ check_safety() {
   local name=$1-safety out=$build/$1-safety/out unreached
   run "$name" "-o3 $(bounds "$1" "${deep:+deep}")" "-O2 -DSAFETY" "" "$1"
   grep -q 'errors: 0$' "$out" && whole "$out" || { fail "$1: every state" "$name"; return; }
+  [ -z "$deep" ] || { echo "ok    $1: $(summary "$out")"; return; } # its bounds leave out some cases
   # Without merged statements what was not reached is listed; endless processes do not end.
   unreached=$(sed -n '/^unreached in/,$p' "$out" | grep 'pml:' | grep -v '"-end-"')
   [ -z "$unreached" ] || { echo "$unreached"; fail "$1: statements that no run reaches" "$name"; return; }

@@ -25,11 +25,14 @@
  * bug MISSING_INSERTED: a partial image that finds no row is inserted as it is, and its key not listed
  * bug INSERT_UNCERTAIN: while refetched rows are in the target transaction it still counts as consistent
  * bug TRUNCATE_KEEPS: a truncation does not forget the images before it
- * deep EVENTS=4
+ * deep EVENTS=4 REPAIRS=0
  * liveness EVENTS=2
  */
 #ifndef EVENTS
 #define EVENTS 3
+#endif
+#ifndef REPAIRS
+#define REPAIRS 1
 #endif
 #define KEYS 3
 
@@ -90,7 +93,8 @@ bool injected, settled_window;
 Row next[KEYS];   /* the target in the open transaction */
 bool next_listed[KEYS];
 
-bool asked, killed, settled;
+byte repairs;
+bool killed, settled;
 
 /* What a batch has met, for the covers. */
 #define MET_DELETE 1   /* a partial image after a delete */
@@ -538,8 +542,8 @@ proctype Apply()
 #endif
     /* Somebody else has changed the target; verify has found it and asks for a repair. */
     :: atomic {
-           !asked && consistent ->
-           asked = true;
+           repairs < REPAIRS && consistent ->
+           repairs++;
            if
            :: i = 0 /* key 1 is as key 0 */
            :: i = 2
