@@ -132,9 +132,9 @@ def test_rewrite_before_the_copy_stops_with_4(databases, drover, running):
         session.execute("alter table small_1 alter v type text using upper(v)")
     assert move.call("resume").returncode == 0
     if running:
-        capture.ends(4)
+        capture.ends(4, limit=30)
         assert "public.small_1" in capture.log() and "ALTER TABLE" in capture.log(), capture.log()
-    done = move.call("run")
+    done = move.call("run", timeout=30)
     assert done.returncode == 4 and "public.small_1" in done.stderr and "drover drop" in done.stderr, done.stderr
 
 
