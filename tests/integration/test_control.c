@@ -671,6 +671,7 @@ static void test_who_holds_what_is_told(void **state)
     MUST(session.target = pg_target_ops.connect(&fixture->endpoint, label, &error));
     MUST(control_write_begin(&session, worker, epoch, &error));
     g_autoptr(Chunk) chunk = claim(&session);
+    assert_non_null(chunk);
     MUST(control_copy_held(&fixture->control, epoch + 1, &held, &error));
     assert_int_equal(held->len, 1);
     const char *text = g_ptr_array_index(held, 0);
