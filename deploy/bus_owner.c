@@ -39,19 +39,28 @@ static bool create(const BusOps *ops, const BusOptions *options, char **uuid, GE
     return done;
 }
 
+typedef struct Notes {
+    Preflight *preflight;
+    bool going_on;
+} Notes;
+
 static void add_note(void *user, BusNoteLevel level, const char *name, const char *text,
                      const char *remedy)
 {
     static const FindingLevel levels[] = {[BUS_NOTE_PASS] = FINDING_PASS,
                                           [BUS_NOTE_WARN] = FINDING_WARN,
                                           [BUS_NOTE_FAIL] = FINDING_FAIL};
-    preflight_add(user, levels[level], name, text, remedy);
+    const Notes *notes = user;
+    if (notes->going_on && level == BUS_NOTE_FAIL)
+        level = BUS_NOTE_WARN;
+    preflight_add(notes->preflight, levels[level], name, text, remedy);
 }
 
-bool bus_owner_preflight(const BusOps *ops, const BusOptions *options, Preflight *preflight,
-                         GError **error)
+bool bus_owner_preflight(const BusOps *ops, const BusOptions *options, bool going_on,
+                         Preflight *preflight, GError **error)
 {
-    if (ops->check(options, add_note, preflight, error))
+    Notes notes = {preflight, going_on};
+    if (ops->check(options, add_note, &notes, error))
         return true;
     g_prefix_error(error, "preflight: ");
     return false;

@@ -9,9 +9,10 @@
 
 #include <stdbool.h>
 
-/* Adds what the driver finds to the preflight. */
-bool bus_owner_preflight(const BusOps *ops, const BusOptions *options, Preflight *preflight,
-                         GError **error);
+/* Adds what the driver finds to the preflight. going_on: the migration has this bus already and is
+ * to go on, which it can, whatever the settings: what would refuse a start is a warning. */
+bool bus_owner_preflight(const BusOps *ops, const BusOptions *options, bool going_on,
+                         Preflight *preflight, GError **error);
 
 /* Before the stream exists: makes the bus, or finds the one of this migration (stored_uuid, may be
  * NULL) still empty. A bus that nobody owns (a kill between making it and storing its UUID) is

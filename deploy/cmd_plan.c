@@ -50,7 +50,7 @@ int cmd_plan(CommandLine *line, GError **error)
     g_autoptr(Preflight) preflight =
         check_preflight(context->migration, context->config->lines, started, error);
     if (preflight == NULL ||
-        !bus_owner_preflight(context->bus, &context->migration->bus, preflight, error))
+        !bus_owner_preflight(context->bus, &context->migration->bus, false, preflight, error))
         return 0;
     if (line->json)
         command_print_json(line, preflight_json(context->migration, preflight));

@@ -58,7 +58,8 @@ static Preflight *preflight(Start *start, bool started, GError **error)
     const Context *context = start->context;
     g_autoptr(Preflight) found =
         check_preflight(start->migration, context->config->lines, started, error);
-    if (found == NULL || !bus_owner_preflight(context->bus, &start->migration->bus, found, error))
+    if (found == NULL ||
+        !bus_owner_preflight(context->bus, &start->migration->bus, started, found, error))
         return NULL;
     return g_steal_pointer(&found);
 }

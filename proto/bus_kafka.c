@@ -306,6 +306,12 @@ static bool kafka_flush(Bus *bus, GError **error)
     return true;
 }
 
+static void kafka_seek(Bus *bus, guint64 sequence)
+{
+    bus->next = sequence;
+    bus->positioned = false;
+}
+
 /* ---- trimming ---- */
 
 /* The last mark at or below the record; without one, the record itself is looked for. */
@@ -338,6 +344,8 @@ static bool kafka_trim(Bus *bus, guint64 below, GError **error)
     if (cut.sequence <= bus->first_sequence)
         return true;
     KafkaEnds ends;
+    kafka_seek(bus, bus->next);
+    kafka_reader_stop(bus->reader);
     if (!kafka_topic_trim(kafka_writer_client(bus->writer), cut.offset, error) ||
         !read_ends(bus, -1, &ends, error))
         return false;
@@ -346,12 +354,6 @@ static bool kafka_trim(Bus *bus, guint64 below, GError **error)
 }
 
 /* ---- reading ---- */
-
-static void kafka_seek(Bus *bus, guint64 sequence)
-{
-    bus->next = sequence;
-    bus->positioned = false;
-}
 
 static bool fail_gap(const Bus *bus, const char *what, guint64 number, GError **error)
 {

@@ -77,7 +77,7 @@ static void empty_queue(KafkaReader *reader)
     drop_message(reader);
 }
 
-static void stop(KafkaReader *reader)
+void kafka_reader_stop(KafkaReader *reader)
 {
     if (reader->started) {
         empty_queue(reader);
@@ -92,7 +92,7 @@ void kafka_reader_free(KafkaReader *reader)
     if (reader == NULL)
         return;
     if (reader->client != NULL)
-        stop(reader);
+        kafka_reader_stop(reader);
     kafka_client_free(reader->client);
     g_free(reader);
 }
@@ -101,7 +101,7 @@ void kafka_reader_free(KafkaReader *reader)
 
 bool kafka_reader_start(KafkaReader *reader, gint64 offset, GError **error)
 {
-    stop(reader);
+    kafka_reader_stop(reader);
     reader->at_end = false;
     reader->started = rd_kafka_consume_start(reader->client->topic, PARTITION, offset) == 0;
     return reader->started ||
@@ -319,7 +319,9 @@ static bool look_patiently(KafkaReader *reader, Look look, void *wanted, GError 
         gint64 low, high;
         if (!kafka_topic_offsets(reader->client, &low, &high, error))
             return false;
-        if (look(reader, low, high, wanted, &problem))
+        bool done = look(reader, low, high, wanted, &problem);
+        kafka_reader_stop(reader);
+        if (done)
             return true;
         if (!was_trimmed(reader, low, &problem)) {
             g_propagate_error(error, problem);

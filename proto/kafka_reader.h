@@ -47,6 +47,9 @@ bool kafka_reader_ends(KafkaReader *reader, gint64 upto, KafkaEnds *ends, GError
  * end of the topic where there is none. */
 bool kafka_reader_find(KafkaReader *reader, guint64 sequence, gint64 *offset, GError **error);
 
+/* Asks the brokers for nothing any more. What they are asked for while messages are trimmed is
+ * answered with an error that librdkafka may hand on later. */
+void kafka_reader_stop(KafkaReader *reader);
 /* The next message is the first one at or after offset. */
 bool kafka_reader_start(KafkaReader *reader, gint64 offset, GError **error);
 KafkaResult kafka_reader_next(KafkaReader *reader, int timeout_ms, KafkaMessage *message,

@@ -195,6 +195,23 @@ static void test_a_new_writer_trims_what_an_earlier_one_wrote(void **state)
     assert_int_equal(info.bytes, 6 * 1000);
 }
 
+/* As a capture does, whose reader stands where it began. */
+static void test_a_writer_trims_past_what_it_has_read(void **state)
+{
+    BusFixture *fixture = *state;
+    contract_append(fixture->writer, 1, "one");
+    contract_flush(fixture->writer);
+    contract_assert_reads(fixture->writer, 1, "one");
+    contract_append_blocks(fixture->writer, 2, 60, 20000);
+    contract_trim(fixture->writer, 50);
+    contract_append_blocks(fixture->writer, 61, 80, 20000);
+    contract_trim(fixture->writer, 75);
+    GError *error = NULL;
+    ops->seek(fixture->writer, 75);
+    for (guint64 i = 75; i <= 80; i++)
+        MUST(contract_read_now(fixture->writer, &error) == BUS_RECORD);
+}
+
 static void make_topic_anew(const BusOptions *options, bool named)
 {
     GError *error = NULL;
@@ -327,6 +344,7 @@ int main(void)
         TEST(test_a_backlog_is_read_whole_without_waiting),
         TEST(test_a_new_writer_trims_what_an_earlier_one_wrote),
         TEST(test_readers_come_while_another_process_trims),
+        TEST(test_a_writer_trims_past_what_it_has_read),
         TEST(test_a_topic_made_anew_under_a_reader_needs_a_person),
         TEST(test_a_topic_deleted_under_a_reader_needs_a_person),
         TEST(test_a_topic_made_anew_under_a_writer_is_not_written_on),
