@@ -87,6 +87,8 @@ def test_each_role_on_a_machine_of_its_own(world, move):
                      "both copies have sessions", 60, 0.05)
             assert addresses(session, move, "control") == {
                 network[name].address for name in ("capture", "copy1", "copy2", "apply")}
+            for copy in copies:
+                copy.wait_log("msg=copying")  # its checks, which look at the table too, are behind it
             with held_in_a_chunk(move, "item"):
                 wait_for(lambda: copiers(move), "a chunk is copied", 60, 0.05)
             for copy in copies:

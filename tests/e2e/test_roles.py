@@ -118,6 +118,7 @@ def test_two_copies_share_the_chunks_and_copy_each_row_once(databases, drover):
     capture, first = planned_and_paused(move)
     second = Role(move, "copy")
     wait_roles(move, capture=1, copy=2)
+    second.wait_log("msg=copying")  # its checks, which look at the table too, are behind it
     # one of them is held in the largest table, which comes first; the other one goes on
     with held_in_a_chunk(move, "item"):
         wait_for(lambda: copiers(move), "a chunk is copied", 60, 0.05)
