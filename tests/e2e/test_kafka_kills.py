@@ -133,6 +133,15 @@ def prepare_source(databases):
         session.execute("insert into versioned select g from generate_series(1, 50) g")
 
 
+def follow(move, kafka):
+    """A reader of the bus, once the migration has one: before, a start that was killed may make it anew."""
+    with move.databases.target() as session:
+        if session.execute("select to_regclass('drover.migration')").fetchone()[0] is None:
+            return None
+        started = session.execute("select start_position from drover.migration").fetchone()
+    return Follower(kafka) if started and started[0] else None
+
+
 def captured_by_table(move):
     with move.databases.target() as session:
         return dict(session.execute("select id, captured from drover.tables where migration = %s and captured > 0",
@@ -156,11 +165,9 @@ def test_every_role_and_server_killed_and_stopped_ends_equal(own_servers, kafka,
     machines = Machines(move)
     load = RandomLoad(databases.source_server.url(databases.name), sessions=6, seed=round_number, pace=0.05).start()
     versions = Versions(databases.source_server.url(databases.name)).start()
-    copied, struck, audited = {}, [], False
+    copied, struck, audited, follower = {}, [], False, None
     first = round_number * INSTANTS_PER_MOVE
     try:
-        machines.keep_running()
-        follower = Follower(kafka)
         for number in range(first, min(first + INSTANTS_PER_MOVE, INSTANTS)):
             machines.keep_running()
             # the seeded instant itself, not a wait for a condition
@@ -168,11 +175,14 @@ def test_every_role_and_server_killed_and_stopped_ends_equal(own_servers, kafka,
             before = done_chunks(databases, move.name)
             assert all(before.get(chunk) == at for chunk, at in copied.items()), "a chunk was copied again"
             copied = before
+            follower = follower or follow(move, kafka)
             struck.append(strike(number, machines, servers, kafka))
             audited = audited or start_audit(databases, move.name)
 
         def streaming():
             machines.keep_running()
+            nonlocal follower
+            follower = follower or follow(move, kafka)
             return start_audit(databases, move.name)
         wait_for(streaming, "streaming", 300, 0.2)
     finally:
