@@ -2,6 +2,7 @@
 import os
 import re
 
+import psycopg
 import pytest
 
 from conftest import assert_equal
@@ -99,7 +100,23 @@ def tables():
     return [(f"t{n}", name, samples) for n, (name, samples) in enumerate(known)]
 
 
+def leave_out_what_the_server_refuses(session):
+    """Some minor versions do not read what they send of an empty tsquery (malformed tsquery): no row with one
+    can be copied in binary there, by whomever. Nothing else may be like that."""
+    with session.cursor() as cursor:
+        cursor.execute("create temp table own (v tsquery)")
+        with cursor.copy("copy (select ''::tsquery) to stdout (format binary)") as out:
+            sent = b"".join(bytes(block) for block in out)
+        try:
+            with cursor.copy("copy own from stdin (format binary)") as into:
+                into.write(sent)
+        except psycopg.errors.InternalError_:
+            SAMPLES["tsquery"] = [sample for sample in SAMPLES["tsquery"] if sample]
+        cursor.execute("drop table own")
+
+
 def create(session):
+    leave_out_what_the_server_refuses(session)
     for table, name, _ in tables():
         session.execute(f"create table {table} (id int primary key, v {name}, a {name}[], dims {name}[])")
         if name not in NO_KEY:
