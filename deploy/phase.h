@@ -6,8 +6,8 @@
  *
  *     copying       copy    tables on the target, plan of the chunks; then the chunks and the keys
  *     catching_up   apply   up to the consistent point
- *     indexing      apply   indexes and constraints, foreign keys, the rest (the stream stands
- * still) streaming     apply   for good
+ *     indexing      apply   indexes and constraints, foreign keys, the rest; the stream waits
+ *     streaming     apply   for good
  *
  * A stage is the work of one role; a process without that role waits for those that have it. Many
  * processes may work on the stages of copy at once. Capture, and the watch over the source, run

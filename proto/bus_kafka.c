@@ -23,8 +23,8 @@
 
 #define TRIM_INTERVAL (5 * G_USEC_PER_SEC)
 #define MOST_MARKS 8192
-#define END_PATIENCE_MS 1000
-#define BEHIND_PATIENCE (5 * G_USEC_PER_SEC)
+#define END_PATIENCE_MS 1000                 /* for a message, or word that there is none */
+#define BEHIND_PATIENCE (5 * G_USEC_PER_SEC) /* for brokers to show what they have committed */
 #define KEPT_BUFFER (4 << 20) /* the buffer of joined pieces is given back above this */
 
 /* The end of the log. */

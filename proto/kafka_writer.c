@@ -5,7 +5,8 @@
 #define PARTITION 0
 #define PIECE_SIZE (900 * 1000) /* under the default limits of broker and client */
 #define POLL_MS 100
-#define PATIENCE (30 * G_USEC_PER_SEC) /* for room in librdkafka's queue */
+#define PATIENCE (30 * G_USEC_PER_SEC) /* for what the brokers must answer before it goes on */
+#define ABORT_PATIENCE_MS 1500
 
 struct KafkaWriter {
     KafkaClient *client;
@@ -73,18 +74,14 @@ KafkaWriter *kafka_writer_new(const BusOptions *options, GError **error)
 }
 
 /* Where that fails, the next writer or the brokers' timeout undo what is open. */
-static void abort_within(KafkaWriter *writer, int timeout_ms)
+void kafka_writer_abort(KafkaWriter *writer)
 {
-    rd_kafka_error_t *problem = rd_kafka_abort_transaction(writer->client->rk, timeout_ms);
+    if (!writer->open)
+        return;
+    rd_kafka_error_t *problem = rd_kafka_abort_transaction(writer->client->rk, ABORT_PATIENCE_MS);
     writer->open = problem != NULL;
     if (problem != NULL)
         rd_kafka_error_destroy(problem);
-}
-
-void kafka_writer_abort(KafkaWriter *writer)
-{
-    if (writer->open)
-        abort_within(writer, -1);
 }
 
 void kafka_writer_free(KafkaWriter *writer)
@@ -93,8 +90,7 @@ void kafka_writer_free(KafkaWriter *writer)
         return;
     if (writer->client != NULL)
         rd_kafka_purge(writer->client->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    if (writer->open)
-        abort_within(writer, KAFKA_PATIENCE_MS / 10);
+    kafka_writer_abort(writer);
     kafka_client_free(writer->client);
     g_free(writer);
 }
