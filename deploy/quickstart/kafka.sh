@@ -44,7 +44,7 @@ run() { # FOLDER [CLUSTER_ID]
   fetch_jars
   if [ ! -f "$1/data/meta.properties" ]; then
     local id=${2:-$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)}
-    "${jvm[@]}" kafka.tools.StorageTool format -t "$id" -c "$1/server.properties"
+    "${jvm[@]}" kafka.tools.StorageTool format "--cluster-id=$id" -c "$1/server.properties"
   fi
   exec "${jvm[@]}" -Xmx400m kafka.Kafka "$1/server.properties"
 }
