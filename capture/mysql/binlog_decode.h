@@ -3,11 +3,11 @@
  */
 #pragma once
 
-#include "capture/byte_reader.h"
 #include "capture/mysql/binlog_event.h"
 #include "capture/mysql/binlog_payload.h"
 #include "capture/mysql/binlog_tables.h"
 #include "proto/arena.h"
+#include "proto/byte_reader.h"
 
 struct BinlogDecoder {
     gsize event_limit;

@@ -7,8 +7,8 @@
  *
  * The answer is packets of a zero byte and an event, until an end packet (0xfe) or an error (0xff).
  */
-#include "capture/byte_reader.h"
 #include "capture/mysql/binlog_dump.h"
+#include "proto/byte_reader.h"
 
 #include <errno.h>
 #include <ma_pvio.h>

@@ -5,8 +5,8 @@
  */
 #include "capture/mysql/binlog_payload.h"
 
-#include "capture/byte_reader.h"
 #include "capture/mysql/binlog_decode.h"
+#include "proto/byte_reader.h"
 #include "proto/error.h"
 
 #include <zstd.h>

@@ -6,7 +6,7 @@
 
 #include "capture/mysql/binlog_dump.h"
 #include "capture/mysql/binlog_server_error.h"
-#include "capture/mysql/gtid.h"
+#include "proto/gtid.h"
 #include "schema/connection_mysql.h"
 
 #define FLAG_TO_END 0x1

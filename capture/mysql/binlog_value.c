@@ -15,7 +15,7 @@
  */
 #include "capture/mysql/binlog_value.h"
 
-#include "capture/mysql/decimal.h"
+#include "schema/mysql/decimal.h"
 
 #include <zlib.h>
 
@@ -104,23 +104,23 @@ static const char *read_number(ByteReader *reader, gsize size, BinlogValueKind k
 
 /* ---- dates and times ---- */
 
-static void split_clock(guint64 clock, BinlogTime *time)
+static void split_clock(guint64 clock, MysqlTime *time)
 {
     time->hour = (guint)(clock >> 12);
     time->minute = (guint)(clock >> 6) & 63;
     time->second = (guint)clock & 63;
 }
 
-static void split_date(guint64 date, BinlogTime *time)
+static void split_date(guint64 date, MysqlTime *time)
 {
     time->day = (guint)date & 31;
     time->month = (guint)(date >> 5) % 13;
     time->year = (guint)(date >> 5) / 13;
 }
 
-BinlogTime binlog_time_of_packed(gint64 packed)
+MysqlTime binlog_time_of_packed(gint64 packed)
 {
-    BinlogTime time = {.negative = packed < 0};
+    MysqlTime time = {.negative = packed < 0};
     guint64 rest = packed < 0 ? -(guint64)packed : (guint64)packed;
     time.microsecond = (guint)(rest & 0xffffff);
     rest >>= 24;
@@ -129,9 +129,9 @@ BinlogTime binlog_time_of_packed(gint64 packed)
     return time;
 }
 
-BinlogTime binlog_time_of_packed_time(gint64 packed)
+MysqlTime binlog_time_of_packed_time(gint64 packed)
 {
-    BinlogTime time = {.negative = packed < 0};
+    MysqlTime time = {.negative = packed < 0};
     guint64 rest = packed < 0 ? -(guint64)packed : (guint64)packed;
     time.microsecond = (guint)(rest & 0xffffff);
     split_clock(rest >> 24 & 0x3fffff, &time);
@@ -153,7 +153,7 @@ static const char *read_date(ByteReader *reader, BinlogValue *value)
     if (!byte_reader_le(reader, 3, &raw))
         return SHORT;
     value->kind = BINLOG_VALUE_DATE;
-    value->time = (BinlogTime){.day = raw & 31, .month = raw >> 5 & 15, .year = (guint)raw >> 9};
+    value->time = (MysqlTime){.day = raw & 31, .month = raw >> 5 & 15, .year = (guint)raw >> 9};
     return NULL;
 }
 
@@ -192,7 +192,7 @@ static const char *read_time2(ByteReader *reader, guint digits, BinlogValue *val
     gint64 number = (gint64)raw - ((gint64)1 << (23 + fraction_bits));
     guint64 size = number < 0 ? (guint64)-number : (guint64)number;
     value->kind = BINLOG_VALUE_TIME;
-    value->time = (BinlogTime){.negative = number < 0};
+    value->time = (MysqlTime){.negative = number < 0};
     split_clock(size >> fraction_bits, &value->time);
     value->time.microsecond =
         (guint)(size & ((G_GUINT64_CONSTANT(1) << fraction_bits) - 1)) * fraction_units[digits];
@@ -206,12 +206,12 @@ static const char *read_old_datetime(ByteReader *reader, BinlogValue *value)
         return SHORT;
     guint64 date = raw / 1000000, clock = raw % 1000000;
     value->kind = BINLOG_VALUE_DATETIME;
-    value->time = (BinlogTime){.year = (guint)(date / 10000),
-                               .month = (guint)(date / 100 % 100),
-                               .day = (guint)(date % 100),
-                               .hour = (guint)(clock / 10000),
-                               .minute = (guint)(clock / 100 % 100),
-                               .second = (guint)(clock % 100)};
+    value->time = (MysqlTime){.year = (guint)(date / 10000),
+                              .month = (guint)(date / 100 % 100),
+                              .day = (guint)(date % 100),
+                              .hour = (guint)(clock / 10000),
+                              .minute = (guint)(clock / 100 % 100),
+                              .second = (guint)(clock % 100)};
     return NULL;
 }
 
@@ -223,10 +223,10 @@ static const char *read_old_time(ByteReader *reader, BinlogValue *value)
     gint64 number = (gint64)(raw << 40) >> 40;
     guint clock = (guint)(number < 0 ? -number : number);
     value->kind = BINLOG_VALUE_TIME;
-    value->time = (BinlogTime){.negative = number < 0,
-                               .hour = clock / 10000,
-                               .minute = clock / 100 % 100,
-                               .second = clock % 100};
+    value->time = (MysqlTime){.negative = number < 0,
+                              .hour = clock / 10000,
+                              .minute = clock / 100 % 100,
+                              .second = clock % 100};
     return NULL;
 }
 

@@ -4,9 +4,10 @@
  */
 #pragma once
 
-#include "capture/byte_reader.h"
 #include "capture/mysql/binlog_table_map.h"
 #include "proto/arena.h"
+#include "proto/byte_reader.h"
+#include "schema/mysql/canonical_time.h"
 
 typedef enum {
     BINLOG_VALUE_ABSENT, /* not in this image (MINIMAL, NOBLOB) */
@@ -30,24 +31,13 @@ typedef enum {
     BINLOG_VALUE_VECTOR     /* data: little-endian floats */
 } BinlogValueKind;
 
-typedef struct BinlogTime {
-    bool negative; /* time */
-    guint year;    /* 0 to 9999; may be 0, as month and day */
-    guint month;
-    guint day;
-    guint hour; /* time: up to 838 */
-    guint minute;
-    guint second;
-    guint microsecond;
-} BinlogTime;
-
 typedef struct BinlogValue {
     BinlogValueKind kind;
     const guint8 *data;
     gsize size;
     gint64 integer;
     double number; /* float, double */
-    BinlogTime time;
+    MysqlTime time;
 } BinlogValue;
 
 /* Takes the value of a column, which is not null, from an image. Compressed values are undone in
@@ -56,6 +46,6 @@ const char *binlog_value_read(const BinlogColumn *column, ByteReader *reader, Ar
                               BinlogValue *value);
 
 /* A date or datetime packed into 64 bits, as JSON has them. */
-BinlogTime binlog_time_of_packed(gint64 packed);
+MysqlTime binlog_time_of_packed(gint64 packed);
 /* A time packed into 64 bits. */
-BinlogTime binlog_time_of_packed_time(gint64 packed);
+MysqlTime binlog_time_of_packed_time(gint64 packed);

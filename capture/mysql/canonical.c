@@ -1,10 +1,10 @@
 #include "capture/mysql/canonical.h"
 
-#include "capture/mysql/canonical_time.h"
-#include "capture/mysql/charset.h"
-#include "capture/mysql/decimal.h"
 #include "capture/mysql/json.h"
 #include "proto/error.h"
+#include "schema/mysql/canonical_time.h"
+#include "schema/mysql/charset.h"
+#include "schema/mysql/decimal.h"
 
 #include <string.h>
 

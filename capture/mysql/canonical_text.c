@@ -3,10 +3,10 @@
  * what has no text is shown as bytes.
  */
 #include "capture/mysql/canonical.h"
-#include "capture/mysql/canonical_time.h"
-#include "capture/mysql/charset.h"
-#include "capture/mysql/decimal.h"
 #include "capture/mysql/json.h"
+#include "schema/mysql/canonical_time.h"
+#include "schema/mysql/charset.h"
+#include "schema/mysql/decimal.h"
 
 static void append_hex(GString *text, const guint8 *data, gsize size)
 {
@@ -35,6 +35,44 @@ static void append_decimal(GString *text, const BinlogColumn *column, const Binl
         mysql_decimal_append_text(&decimal, text);
     else
         append_bytes(text, value);
+}
+
+static void append_fraction(guint microsecond, guint digits, GString *text)
+{
+    char all[16];
+    if (digits == 0)
+        return;
+    g_snprintf(all, sizeof all, "%06u", microsecond);
+    g_string_append_printf(text, ".%.*s", (int)MIN(digits, 6), all);
+}
+
+static void append_stamp(gint64 seconds, GString *text)
+{
+    if (seconds == 0) {
+        g_string_append(text, "0000-00-00 00:00:00");
+        return;
+    }
+    g_autoptr(GDateTime) stamp = g_date_time_new_from_unix_utc(seconds);
+    g_autofree char *whole = g_date_time_format(stamp, "%Y-%m-%d %H:%M:%S");
+    g_string_append(text, whole);
+}
+
+/* "2024-01-31 10:00:00.123", with as many digits of a second as the column has. */
+static void append_time(BinlogValueKind kind, const BinlogValue *value, guint digits, GString *text)
+{
+    const MysqlTime *time = &value->time;
+    if (kind == BINLOG_VALUE_TIMESTAMP) {
+        append_stamp(value->integer, text);
+    } else if (kind == BINLOG_VALUE_TIME) {
+        g_string_append_printf(text, "%s%02u:%02u:%02u", time->negative ? "-" : "", time->hour,
+                               time->minute, time->second);
+    } else {
+        g_string_append_printf(text, "%04u-%02u-%02u", time->year, time->month, time->day);
+        if (kind == BINLOG_VALUE_DATE)
+            return;
+        g_string_append_printf(text, " %02u:%02u:%02u", time->hour, time->minute, time->second);
+    }
+    append_fraction(time->microsecond, digits, text);
 }
 
 static void append_text(GString *text, guint32 collation, const guint8 *data, gsize size)
@@ -108,7 +146,7 @@ char *mysql_value_text(const BinlogColumn *column, const BinlogValue *value)
     case BINLOG_VALUE_TIME:
     case BINLOG_VALUE_DATETIME:
     case BINLOG_VALUE_TIMESTAMP:
-        mysql_time_text(value->kind, value, column->scale, text);
+        append_time(value->kind, value, column->scale, text);
         break;
     case BINLOG_VALUE_ENUM:
         if (value->integer != 0)

@@ -2,8 +2,8 @@
  * A change: u8 what (0 replace, 1 insert, 2 remove), packed size, path, and unless it removes
  * packed size, binary value. A path is "$" and steps: .name, ."name as a JSON string" or [number].
  */
-#include "capture/byte_reader.h"
 #include "capture/mysql/json_tree.h"
+#include "proto/byte_reader.h"
 
 typedef enum { REPLACE = 0, INSERT = 1, REMOVE = 2 } Change;
 

@@ -4,12 +4,12 @@
  * "base64:type<number>:<bytes>". A double is the shortest text that reads back the same, with an
  * exponent where it is very large or small.
  */
-#include "capture/byte_reader.h"
 #include "capture/mysql/binlog_value.h"
-#include "capture/mysql/decimal.h"
 #include "capture/mysql/json.h"
 #include "capture/mysql/json_tree.h"
+#include "proto/byte_reader.h"
 #include "proto/error.h"
+#include "schema/mysql/decimal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -114,7 +114,7 @@ static void append_double(GByteArray *out, double number)
     append_format(out, "%c%s%se%d", digits[0], digits[1] ? "." : "", digits + 1, exponent - 1);
 }
 
-static void append_date(GByteArray *out, BinlogTime time, guint8 type)
+static void append_date(GByteArray *out, MysqlTime time, guint8 type)
 {
     if (type == COLUMN_TIME)
         append_format(out, "\"%s%02u:%02u:%02u.%06u\"", time.negative ? "-" : "", time.hour,

@@ -14,7 +14,7 @@
  */
 #include "capture/mysql/json_tree.h"
 
-#include "capture/byte_reader.h"
+#include "proto/byte_reader.h"
 
 typedef enum {
     SMALL_OBJECT = 0,

@@ -1,7 +1,7 @@
 #include "capture/mysql/query.h"
 
-#include "capture/mysql/charset.h"
 #include "capture/mysql/query_ddl.h"
+#include "schema/mysql/charset.h"
 
 #include <string.h>
 

@@ -15,7 +15,7 @@
  */
 #include "capture/postgres/pgoutput.h"
 
-#include "capture/byte_reader.h"
+#include "proto/byte_reader.h"
 #include "proto/error.h"
 #include "proto/position.h"
 

@@ -9,9 +9,9 @@
  * everything that ends at or below a keepalive's or a marker's position was received. While a
  * transaction is arriving, positions are not told (rule R1).
  */
-#include "capture/byte_reader.h"
 #include "capture/postgres/decode.h"
 #include "capture/postgres/session.h"
+#include "proto/byte_reader.h"
 
 #include <poll.h>
 #include <string.h>

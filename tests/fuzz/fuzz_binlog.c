@@ -4,12 +4,12 @@
  * byte that chooses the server and records of u8 type, u8 flags, u16 size, body; the corpus is what
  * real servers sent (tests/golden/binlog).
  */
-#include "capture/byte_reader.h"
 #include "capture/mysql/binlog_row.h"
 #include "capture/mysql/canonical.h"
-#include "capture/mysql/gtid.h"
 #include "capture/mysql/query.h"
+#include "proto/byte_reader.h"
 #include "proto/error.h"
+#include "proto/gtid.h"
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
  * Any bytes as a GTID set, as text and in binary, of both servers: what is taken is the same after
  * it was written and read again.
  */
-#include "capture/mysql/gtid.h"
+#include "proto/gtid.h"
 
 #include <stdint.h>
 

@@ -2,8 +2,8 @@
  * Any bytes as a binary JSON document of MySQL, and changes of it: it becomes text or an error is
  * set. An input is u16 size of the document, the document, changes.
  */
-#include "capture/byte_reader.h"
 #include "capture/mysql/json.h"
+#include "proto/byte_reader.h"
 
 #include <stdint.h>
 

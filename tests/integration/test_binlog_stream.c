@@ -10,9 +10,9 @@
 #include <cmocka.h>
 
 #include "capture/mysql/canonical.h"
-#include "capture/mysql/gtid.h"
 #include "capture/mysql/query.h"
 #include "proto/error.h"
+#include "proto/gtid.h"
 #include "tests/support/must.h"
 #include "tests/support/mysql_scratch.h"
 

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "capture/mysql/canonical.h"
-#include "capture/mysql/charset.h"
 #include "proto/error.h"
+#include "schema/mysql/charset.h"
 #include "tests/support/must.h"
 #include "tests/support/mysql_scratch.h"
 #include "tests/support/scratch.h"

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "capture/mysql/binlog_row.h"
-#include "capture/mysql/gtid.h"
 #include "proto/error.h"
+#include "proto/gtid.h"
 #include "tests/support/binlog_golden.h"
 
 #include <string.h>

@@ -7,10 +7,10 @@
 #include <cmocka.h>
 
 #include "capture/mysql/canonical.h"
-#include "capture/mysql/charset.h"
-#include "capture/mysql/decimal.h"
 #include "capture/mysql/json.h"
 #include "proto/error.h"
+#include "schema/mysql/charset.h"
+#include "schema/mysql/decimal.h"
 #include "tests/support/must.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
  * first group of the integer part and after the last of the fraction, take as few bytes as they
  * need. The sign is the inverted top bit; all bits of a negative value are inverted.
  */
-#include "capture/mysql/decimal.h"
+#include "schema/mysql/decimal.h"
 
 #include <string.h>
 

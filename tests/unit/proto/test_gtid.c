@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "capture/mysql/gtid.h"
 #include "proto/error.h"
+#include "proto/gtid.h"
 #include "tests/support/must.h"
 
 #include <string.h>

@@ -2,8 +2,8 @@
  * Origins stand in the order of UUID and tag, intervals (first and last number, both inside) in
  * their order with a gap between any two.
  */
-#include "capture/mysql/gtid.h"
-#include "capture/mysql/gtid_origin.h"
+#include "proto/gtid.h"
+#include "proto/gtid_origin.h"
 
 #include <string.h>
 

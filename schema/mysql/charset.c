@@ -1,4 +1,4 @@
-#include "capture/mysql/charset.h"
+#include "schema/mysql/charset.h"
 
 #include "proto/error.h"
 
@@ -43,7 +43,7 @@ static const CharsetException exceptions[] = {
 #define CHARSET_WITH_EXCEPTIONS(name, iconv) {name, iconv, true},
 #define RANGE(first, last)
 static const Charset charsets[] = {
-#include "capture/mysql/charsets.def"
+#include "schema/mysql/charsets.def"
 };
 #undef CHARSET
 #undef CHARSET_WITH_EXCEPTIONS
@@ -54,7 +54,7 @@ static const Charset charsets[] = {
 #define CHARSET_WITH_EXCEPTIONS(name, iconv) {1, 0, -1},
 #define RANGE(first, last) {first, last, 0},
 static const Range ranges[] = {
-#include "capture/mysql/charsets.def"
+#include "schema/mysql/charsets.def"
 };
 #undef CHARSET
 #undef CHARSET_WITH_EXCEPTIONS

@@ -1,6 +1,6 @@
-#include "capture/mysql/gtid.h"
+#include "proto/gtid.h"
 
-#include "capture/byte_reader.h"
+#include "proto/byte_reader.h"
 #include "proto/error.h"
 
 #include <errno.h>

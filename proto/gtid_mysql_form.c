@@ -6,9 +6,9 @@
  * last)*. With tags the first and the last byte of n are 1, its other six are the number, and an
  * entry's tag is its size * 2 in a byte and its text.
  */
-#include "capture/mysql/gtid_origin.h"
+#include "proto/gtid_origin.h"
 
-#include "capture/byte_reader.h"
+#include "proto/byte_reader.h"
 #include "proto/error.h"
 
 #define TAGGED_FORM 1

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "capture/mysql/gtid.h"
+#include "proto/gtid.h"
 
 typedef struct MysqlGtidInterval {
     gint64 first;

@@ -1,4 +1,4 @@
-#include "capture/mysql/canonical_time.h"
+#include "schema/mysql/canonical_time.h"
 
 #include <string.h>
 
@@ -13,7 +13,7 @@ static void append_be(GByteArray *out, guint64 value, guint size)
 }
 
 /* Days since 2000-01-01 in the Gregorian calendar, which both servers use for all times. */
-static bool days_since_2000(const BinlogTime *time, gint64 *days)
+static bool days_since_2000(const MysqlTime *time, gint64 *days)
 {
     GDate date;
     if (time->year < 1 || time->year > 9999 || time->month < 1 || time->month > 12 ||
@@ -27,13 +27,13 @@ static bool days_since_2000(const BinlogTime *time, gint64 *days)
     return true;
 }
 
-static gint64 microseconds_of_clock(const BinlogTime *time)
+static gint64 microseconds_of_clock(const MysqlTime *time)
 {
     return (((gint64)time->hour * 60 + time->minute) * 60 + time->second) * MICROSECONDS +
            time->microsecond;
 }
 
-bool mysql_append_date(const BinlogTime *time, GByteArray *out)
+bool mysql_append_date(const MysqlTime *time, GByteArray *out)
 {
     gint64 days;
     if (!days_since_2000(time, &days))
@@ -42,7 +42,7 @@ bool mysql_append_date(const BinlogTime *time, GByteArray *out)
     return true;
 }
 
-bool mysql_append_timestamp(const BinlogTime *time, GByteArray *out)
+bool mysql_append_timestamp(const MysqlTime *time, GByteArray *out)
 {
     gint64 days;
     if (!days_since_2000(time, &days) || time->hour > 23 || time->minute > 59 || time->second > 59)
@@ -61,47 +61,10 @@ bool mysql_append_timestamptz(gint64 seconds, guint microsecond, GByteArray *out
 }
 
 /* i64 microseconds, i32 days, i32 months */
-void mysql_append_interval(const BinlogTime *time, GByteArray *out)
+void mysql_append_interval(const MysqlTime *time, GByteArray *out)
 {
     gint64 size = microseconds_of_clock(time);
     append_be(out, (guint64)(time->negative ? -size : size), 8);
     append_be(out, 0, 4);
     append_be(out, 0, 4);
-}
-
-static void append_fraction(guint microsecond, guint digits, GString *text)
-{
-    char all[16];
-    if (digits == 0)
-        return;
-    g_snprintf(all, sizeof all, "%06u", microsecond);
-    g_string_append_printf(text, ".%.*s", (int)MIN(digits, 6), all);
-}
-
-static void append_stamp(gint64 seconds, GString *text)
-{
-    if (seconds == 0) {
-        g_string_append(text, "0000-00-00 00:00:00");
-        return;
-    }
-    g_autoptr(GDateTime) stamp = g_date_time_new_from_unix_utc(seconds);
-    g_autofree char *whole = g_date_time_format(stamp, "%Y-%m-%d %H:%M:%S");
-    g_string_append(text, whole);
-}
-
-void mysql_time_text(BinlogValueKind kind, const BinlogValue *value, guint digits, GString *text)
-{
-    const BinlogTime *time = &value->time;
-    if (kind == BINLOG_VALUE_TIMESTAMP) {
-        append_stamp(value->integer, text);
-    } else if (kind == BINLOG_VALUE_TIME) {
-        g_string_append_printf(text, "%s%02u:%02u:%02u", time->negative ? "-" : "", time->hour,
-                               time->minute, time->second);
-    } else {
-        g_string_append_printf(text, "%04u-%02u-%02u", time->year, time->month, time->day);
-        if (kind == BINLOG_VALUE_DATE)
-            return;
-        g_string_append_printf(text, " %02u:%02u:%02u", time->hour, time->minute, time->second);
-    }
-    append_fraction(time->microsecond, digits, text);
 }
