@@ -47,11 +47,12 @@ struct Apply {
     guint64 next_sequence;
     guint64 last_digest;
     guint64 claimed_epoch;
-    gint64 batch_since; /* when its first record was read */
-    bool caught_up;     /* the bus had no more when it was last asked */
-    gint64 dry_since;   /* an open window has waited for a record; 0: one came */
-    Position seen;      /* read and batched up to here */
-    gint64 commit_time; /* of what was batched last */
+    gint64 batch_since;   /* when its first record was read */
+    bool caught_up;       /* the bus had no more when it was last asked */
+    gint64 dry_since;     /* an open window has waited for a record; 0: one came */
+    Position seen;        /* read and batched up to here */
+    GString *seen_resume; /* its resume text; empty where there is none */
+    gint64 commit_time;   /* of what was batched last */
 
     /* a transaction whose last part has not come */
     Arena *held_arena;
@@ -87,10 +88,14 @@ static void publish_status(Apply *apply)
 /* Forgets everything that is not in the target and reads on behind its progress. */
 static bool rewind_to_progress(Apply *apply, GError **error)
 {
-    if (!control_progress_get(&apply->control, WORKER, &apply->committed, error))
+    g_autofree char *resume = NULL;
+    Position reached;
+    if (!control_progress_get(&apply->control, WORKER, &apply->committed, error) ||
+        !control_progress_reached(&apply->control, WORKER, &reached, &resume, error))
         return false;
     apply->contained = apply->committed;
     apply->seen = apply->committed.position;
+    g_string_assign(apply->seen_resume, resume != NULL ? resume : "");
     apply->commit_time = apply->committed.commit_time;
     apply->next_sequence = apply->committed.bus_sequence + 1;
     apply->last_digest = apply->committed.bus_digest;
@@ -99,6 +104,7 @@ static bool rewind_to_progress(Apply *apply, GError **error)
     g_array_set_size(apply->held, 0);
     arena_reset(apply->held_arena);
     refetch_close(apply->refetch);
+    refetch_note_reached(apply->refetch, reached, resume);
     apply->settings.bus->seek(apply->bus, apply->next_sequence);
     publish_status(apply);
     return true;
@@ -139,6 +145,7 @@ Apply *apply_new(const ApplySettings *settings, GError **error)
     apply->held_arena = arena_new(256 * 1024);
     apply->held = g_array_new(FALSE, FALSE, sizeof(Change));
     apply->xids = g_array_new(FALSE, FALSE, sizeof(guint64));
+    apply->seen_resume = g_string_new(NULL);
     apply->accounts = g_new0(Account, n);
     apply->captured = g_new0(guint64, n);
     apply->memory = (gsize)(settings->migration->memory_limit * 2 / 5);
@@ -165,6 +172,7 @@ void apply_free(Apply *apply)
     arena_free(apply->held_arena);
     g_array_unref(apply->held);
     g_array_unref(apply->xids);
+    g_string_free(apply->seen_resume, TRUE);
     g_free(apply->accounts);
     g_free(apply->captured);
     pthread_mutex_destroy(&apply->lock);
@@ -257,11 +265,17 @@ static bool add_accounts(Apply *apply, GError **error)
            control_accounts_add(&apply->control, (Account *)(void *)used->data, used->len, error);
 }
 
+static const char *seen_resume(const Apply *apply)
+{
+    return apply->seen_resume->len > 0 ? apply->seen_resume->str : NULL;
+}
+
 static void after_commit(Apply *apply, const Progress *progress)
 {
     guint n_transactions = apply->xids->len;
     for (guint i = 0; i < n_transactions; i++)
         refetch_note_applied(apply->refetch, g_array_index(apply->xids, guint64, i));
+    refetch_note_reached(apply->refetch, progress->position, seen_resume(apply));
     for (guint i = 0; i < apply->settings.migration->tables->len; i++) {
         if (apply->accounts[i].refetched > 0)
             refetch_wake(apply->refetch);
@@ -292,7 +306,7 @@ static bool commit_batch(Apply *apply, GError **error)
     refetch_at_end(apply->refetch, apply->batch);
     if (!flush_batch(apply, error) || !check_accounts(apply, error) ||
         !add_accounts(apply, error) ||
-        !control_progress_set(&apply->control, WORKER, &progress, error) ||
+        !control_progress_set(&apply->control, WORKER, &progress, seen_resume(apply), error) ||
         !control_commit(&apply->control, error))
         return false;
     after_commit(apply, &progress);
@@ -355,7 +369,6 @@ static bool start_streaming(Apply *apply, guint64 xid, GError **error)
     } else {
         apply->rewind_on_void = true;
     }
-    refetch_before(apply->refetch, xid, apply->batch);
     apply->streaming = true;
     g_message(
         "apply: a transaction of more than %u changes is written in pieces, xid %" G_GUINT64_FORMAT,
@@ -414,19 +427,25 @@ static bool count_captured(Apply *apply, const Transaction *part, GError **error
     return true;
 }
 
+static void note_seen(Apply *apply, Position position, const char *resume)
+{
+    apply->seen = position;
+    g_string_assign(apply->seen_resume, resume != NULL ? resume : "");
+}
+
 static bool finish_transaction(Apply *apply, const Transaction *part, GError **error)
 {
     if (position_compare(part->position, apply->seen) <= 0)
         return void_transaction(apply, error);
     if (!apply->streaming)
-        refetch_before(apply->refetch, part->xid, apply->batch);
+        refetch_before(apply->refetch, part, apply->batch);
     if (!net_held(apply, part->position, error) ||
         !net_changes(apply, part->changes, part->n_changes, part->position, error) ||
         !count_captured(apply, part, error))
         return false;
     g_array_append_val(apply->xids, part->xid);
     apply->in_transaction = apply->streaming = false;
-    apply->seen = part->position;
+    note_seen(apply, part->position, part->resume);
     apply->commit_time = part->commit_time;
     return true;
 }
@@ -467,7 +486,7 @@ static bool take_content(Apply *apply, const Record *record, GError **error)
         return void_transaction(apply, error);
     case RECORD_HEARTBEAT:
         if (position_compare(record->position, apply->seen) > 0) {
-            apply->seen = record->position;
+            note_seen(apply, record->position, record->resume);
             apply->commit_time = record->source_time;
         }
         refetch_forget_below(apply->refetch, record->oldest_xid);

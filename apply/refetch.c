@@ -27,6 +27,8 @@ struct Refetch {
     gint64 next_nudge;
     GHashTable *applied; /* xids (guint64 *) that this process applied */
     guint64 max_applied; /* highest of all that were ever noted */
+    Position reached;    /* everything up to here was applied */
+    char *reached_resume;
     guint64 below;    /* what is below was perhaps applied (by an earlier process, or forgotten) */
     bool below_known; /* `below` covers the earlier processes */
     /* the window */
@@ -65,6 +67,7 @@ void refetch_free(Refetch *refetch)
     g_hash_table_unref(refetch->applied);
     g_array_unref(refetch->rows);
     arena_free(refetch->arena);
+    g_free(refetch->reached_resume);
     g_free(refetch);
 }
 
@@ -81,6 +84,13 @@ void refetch_note_applied(Refetch *refetch, guint64 xid)
     }
     g_hash_table_add(refetch->applied, g_memdup2(&xid, sizeof xid));
     refetch->max_applied = MAX(refetch->max_applied, xid);
+}
+
+void refetch_note_reached(Refetch *refetch, Position position, const char *resume)
+{
+    refetch->reached = position;
+    g_free(refetch->reached_resume);
+    refetch->reached_resume = g_strdup(resume);
 }
 
 static gboolean is_below(gpointer key, gpointer value, gpointer user)
@@ -108,6 +118,8 @@ static bool connect_source(Refetch *refetch, GError **error)
 static bool misses_an_applied(const Refetch *refetch)
 {
     const ReadBounds *bounds = &refetch->bounds;
+    if (bounds->kind != BOUNDS_XIDS)
+        return !read_bounds_reach(bounds, refetch->reached, refetch->reached_resume);
     for (guint i = 0; i < bounds->running->len; i++) {
         guint64 xid = g_array_index(bounds->running, guint64, i);
         if (xid < refetch->below || g_hash_table_contains(refetch->applied, &xid))
@@ -276,9 +288,9 @@ void refetch_at_end(Refetch *refetch, Batch *batch)
     }
 }
 
-void refetch_before(Refetch *refetch, guint64 xid, Batch *batch)
+void refetch_before(Refetch *refetch, const Transaction *transaction, Batch *batch)
 {
-    if (refetch->open && !read_bounds_include(&refetch->bounds, xid))
+    if (refetch->open && !read_bounds_saw(&refetch->bounds, transaction))
         refetch_at_end(refetch, batch);
 }
 

@@ -23,6 +23,8 @@ void refetch_wake(Refetch *refetch);
 
 /* Apply has committed this transaction: a later read must have seen it. */
 void refetch_note_applied(Refetch *refetch, guint64 xid);
+/* Apply has committed everything up to here. */
+void refetch_note_reached(Refetch *refetch, Position position, const char *resume);
 /* Every transaction below it is visible to new reads: what was noted of them is forgotten. */
 void refetch_forget_below(Refetch *refetch, guint64 oldest_xid);
 
@@ -34,7 +36,7 @@ Position refetch_high(const Refetch *refetch);
 
 /* Before a transaction of the stream is netted: puts the window's rows into the batch where that
  * transaction is the first that the read did not see. */
-void refetch_before(Refetch *refetch, guint64 xid, Batch *batch);
+void refetch_before(Refetch *refetch, const Transaction *transaction, Batch *batch);
 /* The batch ends: puts the rows in where no transaction came that the read did not see. */
 void refetch_at_end(Refetch *refetch, Batch *batch);
 bool refetch_is_injected(const Refetch *refetch);

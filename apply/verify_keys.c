@@ -249,8 +249,32 @@ static bool read_target(Verify *verify, Position high, GError **error)
     return good;
 }
 
-/* Waits until every transaction that had begun on the source by now is visible or gone. *visible is
- * false where one of them outlasts the deadline. */
+/* Waits until reads of the source see everything that the target has by now. */
+static bool wait_reached(Verify *verify, gint64 deadline, bool *visible, GError **error)
+{
+    const VerifySettings *settings = verify->settings;
+    g_autofree char *resume = NULL;
+    Position position;
+    if (!control_progress_reached(&verify->control, "apply", &position, &resume, error)) {
+        return false;
+    }
+    for (;;) {
+        ReadBounds bounds = {0};
+        bool good = verify_go_on(verify, error) &&
+                    settings->source->read_begin(verify->source, NULL, &bounds, error) &&
+                    settings->source->read_end(verify->source, &bounds, error);
+        *visible = good && read_bounds_reach(&bounds, position, resume);
+        read_bounds_clear(&bounds);
+        if (!good || *visible || settings->runtime->now(settings->runtime) >= deadline) {
+            return good;
+        }
+        settings->runtime->wait(settings->runtime, POLL_INTERVAL);
+    }
+}
+
+/* Waits until every transaction that had begun on the source by now is visible or gone, or what
+ * comes to the same: all that the target has is visible. *visible is false where that outlasts the
+ * deadline. */
 static bool wait_visible(Verify *verify, gint64 deadline, bool *visible, GError **error)
 {
     const VerifySettings *settings = verify->settings;
@@ -261,7 +285,11 @@ static bool wait_visible(Verify *verify, gint64 deadline, bool *visible, GError 
         return false;
     }
     guint64 all_below = bounds.xmax;
+    BoundsKind kind = bounds.kind;
     read_bounds_clear(&bounds);
+    if (kind != BOUNDS_XIDS) {
+        return wait_reached(verify, deadline, visible, error);
+    }
     for (;;) {
         SourceStatus status = {0};
         if (!verify_go_on(verify, error) ||

@@ -36,7 +36,8 @@ struct Capture {
     Outbox *outbox;
     bool failed;
 
-    Position seen; /* read up to here with nothing in flight */
+    Position seen;        /* read up to here with nothing in flight */
+    GString *seen_resume; /* its resume text; empty where there is none */
     gint64 last_mark;
     gint64 next_heartbeat;
     Position marker; /* of the heartbeat that has not come back; zero: none is on its way */
@@ -97,7 +98,7 @@ static bool start(Capture *capture, GError **error)
 {
     const CaptureSettings *settings = &capture->settings;
     BusInfo info;
-    Resume resume;
+    g_auto(Resume) resume = {0};
     g_autofree char *label = g_strdup_printf("drover %s capture", settings->migration->name);
     capture->source = settings->source->connect(settings->migration->source, label, error);
     if (!capture->source || !open_bus(capture, &info, error) ||
@@ -105,23 +106,25 @@ static bool start(Capture *capture, GError **error)
         return false;
     capture->outbox = outbox_new(settings->migration, settings->bus, capture->bus, &info,
                                  settings->epoch, settings->record_target, &resume);
-    Record claim = {.kind = RECORD_CLAIM, .position = resume.position};
+    Record claim = {.kind = RECORD_CLAIM, .position = resume.position, .resume = resume.resume};
     if (!outbox_mark(capture->outbox, &claim, error) || !outbox_flush(capture->outbox, error))
         return false;
     note_full(capture, &info);
     capture->seen = resume.position;
+    g_string_assign(capture->seen_resume, resume.resume ? resume.resume : "");
     publish(capture);
     char position[POSITION_TEXT_SIZE];
     g_info("capture: epoch %" G_GUINT64_FORMAT ", from %s", settings->epoch,
            position_format(resume.position, position));
     return settings->source->stream_start(capture->source, settings->migration, resume.position,
-                                          settings->take_over, error);
+                                          resume.resume, settings->take_over, error);
 }
 
 Capture *capture_new(const CaptureSettings *settings, GError **error)
 {
     Capture *capture = g_new0(Capture, 1);
     capture->settings = *settings;
+    capture->seen_resume = g_string_new(NULL);
     pthread_mutex_init(&capture->lock, NULL);
     gint64 now = settings->runtime->now(settings->runtime);
     capture->last_acknowledge = capture->last_mark = now;
@@ -142,6 +145,7 @@ void capture_free(Capture *capture)
     if (capture->heartbeat)
         capture->settings.source->close(capture->heartbeat);
     outbox_free(capture->outbox);
+    g_string_free(capture->seen_resume, true);
     if (capture->bus)
         capture->settings.bus->close(capture->bus);
     pthread_mutex_destroy(&capture->lock);
@@ -186,10 +190,12 @@ static bool emit_heartbeat(Capture *capture, GError **error)
 /* ---- stream to outbox ---- */
 
 /* Everything up to position was received, and nothing is in flight. */
-static void note_position(Capture *capture, Position position)
+static void note_position(Capture *capture, Position position, const char *resume)
 {
-    if (position_compare(position, capture->seen) > 0)
+    if (position_compare(position, capture->seen) > 0) {
         capture->seen = position;
+        g_string_assign(capture->seen_resume, resume ? resume : "");
+    }
     if (position_is_zero(capture->marker) || position_compare(position, capture->marker) < 0)
         return;
     capture->commit_time = MAX(capture->commit_time, capture->marker_time);
@@ -225,10 +231,10 @@ static void take_event(Capture *capture, StreamResult result, const StreamEvent 
     case STREAM_COMMIT:
         outbox_commit(capture->outbox, &event->transaction);
         capture->commit_time = MAX(capture->commit_time, event->transaction.commit_time);
-        note_position(capture, event->transaction.position);
+        note_position(capture, event->transaction.position, event->transaction.resume);
         break;
     case STREAM_POSITION:
-        note_position(capture, event->position);
+        note_position(capture, event->position, event->resume);
         capture->reply_wanted |= event->reply_wanted;
         capture->marker_asked |= event->marker;
         break;
@@ -288,6 +294,7 @@ static bool write_mark(Capture *capture, GError **error)
 {
     Record mark = {.kind = RECORD_HEARTBEAT,
                    .position = capture->seen,
+                   .resume = capture->seen_resume->len > 0 ? capture->seen_resume->str : NULL,
                    .source_time = capture->commit_time,
                    .oldest_xid = capture->oldest_xid};
     capture->marker_came = capture->marker_asked = false;

@@ -104,6 +104,7 @@ static Part *open_part(Outbox *outbox)
     if (!outbox->part_open) {
         Part part = {.header = outbox->transaction, .first_change = outbox->changes->len};
         part.header.position = (Position){0};
+        part.header.resume = NULL;
         part.header.last = false;
         part.header.fragment = outbox->next_fragment++;
         part.header.first_sequence = outbox->next_change;
@@ -181,9 +182,11 @@ bool outbox_commit(Outbox *outbox, const Transaction *header)
         return false;
     Part *part = open_part(outbox);
     part->header.position = header->position;
+    part->header.resume = header->resume ? arena_strdup(outbox->arena, header->resume) : NULL;
     part->header.commit_time = header->commit_time;
     part->header.last = true;
     outbox->ends_long = part->header.fragment > 0;
+    outbox->size += header->resume ? strlen(header->resume) : 0;
     take_counts(outbox, &part->header);
     outbox->committed = header->position;
     outbox->part_open = false;

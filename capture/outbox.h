@@ -36,8 +36,8 @@ bool outbox_has_commit(const Outbox *outbox);
 
 /* Appends the record that was filled, if it holds anything. */
 bool outbox_write(Outbox *outbox, GError **error);
-/* Appends a record of another kind: `mark` has kind, position, source_time, oldest_xid. Only
- * outside a transaction, with nothing left to write. */
+/* Appends a record of another kind: `mark` has kind, position, resume, source_time, oldest_xid.
+ * Only outside a transaction, with nothing left to write. */
 bool outbox_mark(Outbox *outbox, const Record *mark, GError **error);
 bool outbox_flush(Outbox *outbox, GError **error);
 

@@ -18,12 +18,22 @@ typedef struct Walk {
     Resume found;
 } Walk;
 
-static Position position_of(const Record *record)
+void resume_clear(Resume *resume)
+{
+    g_clear_pointer(&resume->resume, g_free);
+}
+
+/* The last position that a record has, and its resume text. */
+static Position position_of(const Record *record, const char **resume)
 {
     Position position = record->kind == RECORD_EVENTS ? (Position){0} : record->position;
-    for (guint32 i = 0; i < record->n_transactions; i++)
-        if (record->transactions[i].last)
-            position = record->transactions[i].position;
+    *resume = record->resume;
+    for (guint32 i = 0; i < record->n_transactions; i++) {
+        if (!record->transactions[i].last)
+            continue;
+        position = record->transactions[i].position;
+        *resume = record->transactions[i].resume;
+    }
     return position;
 }
 
@@ -52,9 +62,13 @@ static bool walk_record(Walk *walk, guint64 sequence, bool first, GError **error
     if (record.epoch < walk->epoch)
         return true;
     walk->epoch = record.epoch;
-    Position position = position_of(&record);
-    if (!position_is_zero(position))
-        walk->found = (Resume){.position = position, .position_sequence = sequence};
+    const char *resume;
+    Position position = position_of(&record, &resume);
+    if (position_is_zero(position))
+        return true;
+    resume_clear(&walk->found);
+    walk->found =
+        (Resume){.position = position, .resume = g_strdup(resume), .position_sequence = sequence};
     return true;
 }
 
@@ -94,16 +108,16 @@ static bool find(Walk *walk, GError **error)
 bool resume_find(const BusOps *ops, Bus *bus, const BusInfo *info, const Migration *migration,
                  Resume *resume, GError **error)
 {
-    *resume = (Resume){.position = migration->start};
+    *resume = (Resume){.position = migration->start, .resume = g_strdup(migration->start_resume)};
     if (info->last_sequence == 0)
         return true;
     g_autoptr(Arena) arena = arena_new(ARENA_BLOCK);
     Walk walk = {.ops = ops, .bus = bus, .info = info, .arena = arena};
-    if (info->first_sequence <= info->last_sequence && !find(&walk, error))
-        return false;
-    if (walk.found.position_sequence > 0) {
+    bool good = info->first_sequence > info->last_sequence || find(&walk, error);
+    if (!good || walk.found.position_sequence > 0) {
+        resume_clear(resume);
         *resume = walk.found;
-        return true;
+        return good;
     }
     if (info->first_sequence == 1)
         return true;

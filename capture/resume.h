@@ -13,8 +13,12 @@
 
 typedef struct Resume {
     Position position;         /* the last one that is on the bus */
+    char *resume;              /* its resume text, or NULL; owned */
     guint64 position_sequence; /* the record that has it; 0 where the bus is empty */
 } Resume;
+
+void resume_clear(Resume *resume);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Resume, resume_clear)
 
 /* For an empty bus the migration's start. The caller has claimed its epoch, so nobody appends
  * meanwhile. PERSON where the end of the bus does not hold together. */

@@ -176,7 +176,8 @@ static bool make_stream(Start *start, GError **error)
 
     run->holder = ops->connect(start->migration->source, label, error);
     return run->holder != NULL &&
-           ops->setup(run->holder, start->migration, &start->migration->start, &snapshot, error) &&
+           ops->setup(run->holder, start->migration, &start->migration->start,
+                      &start->migration->start_resume, &snapshot, error) &&
            (snapshot == NULL || describe_snapshot(start, snapshot, error));
 }
 
@@ -193,9 +194,11 @@ static bool store_start(Start *start, GError **error)
     position_format(start->migration->start, text);
     return control_worker_register(control, "apply", epoch, error) &&
            ask(control, "begin", error) &&
-           control_progress_set(control, "apply", &progress, error) &&
+           control_progress_set(control, "apply", &progress, start->migration->start_resume,
+                                error) &&
            control_set(control, "source_identity", start->migration->source_identity, error) &&
            control_set(control, "start_position", text, error) &&
+           control_set(control, "start_resume", start->migration->start_resume, error) &&
            control_set(control, "snapshot", run->exported, error) &&
            control_set(control, "phase", "copying", error) && control_commit(control, error);
 }

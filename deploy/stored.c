@@ -17,14 +17,16 @@ void stored_free(Stored *stored)
     g_free(stored->source_identity);
     g_free(stored->slot);
     g_free(stored->start_position);
+    g_free(stored->start_resume);
     g_free(stored->consistent_position);
     g_free(stored->bus_uuid);
     g_free(stored);
 }
 
 static const char READ_SQL[] =
-    "select uuid, file, phase, source_identity, slot, start_position, consistent_position, "
-    "bus_uuid, case when paused then '1' else '0' end from drover.migration where name = $1";
+    "select uuid, file, phase, source_identity, slot, start_position, start_resume, "
+    "consistent_position, bus_uuid, case when paused then '1' else '0' end from drover.migration "
+    "where name = $1";
 
 bool stored_read(Control *control, Stored **stored, GError **error)
 {
@@ -42,14 +44,10 @@ bool stored_read(Control *control, Stored **stored, GError **error)
     if (answer->n_rows == 0)
         return true;
     Stored *row = *stored = g_new0(Stored, 1);
-    char **const texts[] = {&row->uuid,
-                            &row->file,
-                            &row->phase,
-                            &row->source_identity,
-                            &row->slot,
-                            &row->start_position,
-                            &row->consistent_position,
-                            &row->bus_uuid};
+    char **const texts[] = {
+        &row->uuid,    &row->file,           &row->phase,        &row->source_identity,
+        &row->slot,    &row->start_position, &row->start_resume, &row->consistent_position,
+        &row->bus_uuid};
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
         *texts[i] = g_strdup(answer_get(answer, 0, i));
     row->paused = g_strcmp0(answer_get(answer, 0, G_N_ELEMENTS(texts)), "1") == 0;
@@ -85,12 +83,14 @@ bool stored_fill(const Stored *stored, Migration *migration, GError **error)
     g_free(migration->uuid);
     g_free(migration->slot);
     g_free(migration->source_identity);
+    g_free(migration->start_resume);
     migration->uuid = g_strdup(stored->uuid);
     migration->slot = stored->slot != NULL
                           ? g_strdup(stored->slot)
                           : g_strdup_printf("drover_%s_%.8s", migration->name, stored->uuid);
     migration->source_identity = g_strdup(stored->source_identity);
     migration->start = (Position){0, 0};
+    migration->start_resume = g_strdup(stored->start_resume);
     if (stored->start_position != NULL &&
         !position_parse(stored->start_position, &migration->start)) {
         g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,

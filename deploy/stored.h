@@ -12,7 +12,7 @@
 /* The row of drover.migration; NULL for SQL's null. */
 typedef struct Stored {
     char *uuid, *file, *phase, *source_identity, *slot;
-    char *start_position, *consistent_position, *bus_uuid;
+    char *start_position, *start_resume, *consistent_position, *bus_uuid;
     bool paused;
 } Stored;
 

@@ -45,7 +45,8 @@ static Drover__RowPb *row_build(const Row *row, Arena *arena, gsize *bound)
     return pb;
 }
 
-static Drover__PositionPb *position_build(Position position, Arena *arena)
+static Drover__PositionPb *position_build(Position position, const char *resume, Arena *arena,
+                                          gsize *bound)
 {
     if (position_is_zero(position))
         return NULL;
@@ -53,6 +54,10 @@ static Drover__PositionPb *position_build(Position position, Arena *arena)
     *pb = (Drover__PositionPb)DROVER__POSITION_PB__INIT;
     pb->major = position.major;
     pb->minor = position.minor;
+    if (resume) {
+        pb->resume = (char *)resume;
+        *bound += strlen(resume);
+    }
     return pb;
 }
 
@@ -97,7 +102,7 @@ static Drover__TransactionPb *transaction_build(const Transaction *transaction, 
     Drover__TransactionPb *pb = arena_new_array(arena, Drover__TransactionPb, 1);
     *pb = (Drover__TransactionPb)DROVER__TRANSACTION_PB__INIT;
     pb->xid = transaction->xid;
-    pb->position = position_build(transaction->position, arena);
+    pb->position = position_build(transaction->position, transaction->resume, arena, bound);
     pb->commit_time = transaction->commit_time;
     pb->segment = transaction->segment;
     pb->fragment = transaction->fragment;
@@ -127,7 +132,7 @@ void record_pack(const Record *record, Arena *arena, GByteArray *out)
     }
     pb.schema_version = record->schema_version;
     pb.kind = (Drover__RecordKind)record->kind;
-    pb.position = position_build(record->position, arena);
+    pb.position = position_build(record->position, record->resume, arena, &bound);
     pb.source_time = record->source_time;
     pb.oldest_xid = record->oldest_xid;
     pb.n_transactions = record->n_transactions;
@@ -161,15 +166,17 @@ static void free_nothing(void *arena, void *piece)
 #define HAS_UNKNOWN_FIELDS(pb) ((pb)->base.n_unknown_fields > 0)
 static const char UNKNOWN_FIELD[] = "it has a field that this drover does not know";
 
-static const char *position_read(const Drover__PositionPb *pb, Position *position)
+static const char *position_read(const Drover__PositionPb *pb, Position *position,
+                                 const char **resume)
 {
     *position = (Position){0};
+    *resume = NULL;
     if (!pb)
         return NULL;
     if (HAS_UNKNOWN_FIELDS(pb))
         return UNKNOWN_FIELD;
     if (pb->resume[0] != '\0')
-        return "its position has a resume text, which this drover does not know";
+        *resume = pb->resume;
     *position = (Position){.major = pb->major, .minor = pb->minor};
     return NULL;
 }
@@ -240,7 +247,7 @@ static const char *transaction_read(const Drover__TransactionPb *pb, Arena *aren
                                  .fragment = pb->fragment,
                                  .last = pb->last != 0,
                                  .first_sequence = pb->first_sequence};
-    const char *wrong = position_read(pb->position, &transaction->position);
+    const char *wrong = position_read(pb->position, &transaction->position, &transaction->resume);
     transaction->n_changes = (guint32)pb->n_changes;
     transaction->changes = arena_new_array(arena, Change, pb->n_changes);
     for (size_t i = 0; !wrong && i < pb->n_changes; i++)
@@ -266,7 +273,7 @@ static const char *record_read(const Drover__RecordPb *pb, Arena *arena, Record 
                        .source_time = pb->source_time,
                        .oldest_xid = pb->oldest_xid};
     memcpy(record->bus_uuid, pb->bus_uuid.data, sizeof record->bus_uuid);
-    const char *wrong = position_read(pb->position, &record->position);
+    const char *wrong = position_read(pb->position, &record->position, &record->resume);
     record->n_transactions = (guint32)pb->n_transactions;
     record->transactions = arena_new_array(arena, Transaction, pb->n_transactions);
     for (size_t i = 0; !wrong && i < pb->n_transactions; i++)

@@ -38,6 +38,7 @@ typedef struct TableCount {
 typedef struct Transaction {
     guint64 xid;
     Position position;  /* end of the commit record; zero unless last */
+    const char *resume; /* with the position; NULL where that says it all (proto/position.h) */
     gint64 commit_time; /* microseconds since 1970-01-01 UTC */
     guint32 segment;
     guint32 fragment;
@@ -61,6 +62,7 @@ typedef struct Record {
     guint64 schema_version;
     RecordKind kind;
     Position position;
+    const char *resume; /* of position; NULL where that says it all */
     gint64 source_time;
     guint64 oldest_xid;
     guint32 n_transactions;

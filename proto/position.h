@@ -2,9 +2,11 @@
  * Position: where in a source's log. Ordered pairs compare by (major, minor).
  *
  * PostgreSQL: major is an LSN (a transaction's position is the end of its commit record), minor 0.
- * MySQL without GTIDs: file number and offset. SQL Server: the first 8 and the last 2 bytes of the
- * LSN. Engines whose resume point is not an ordered pair (GTID sets) add a resume text to the
- * transaction; the pair still orders events of one server.
+ * MySQL, MariaDB: number of the binlog file, and offset of the end of the transaction's last event;
+ * a resume text stands beside the pair wherever the stream may have to start there again: the GTIDs
+ * of everything up to it (MySQL a set, MariaDB a list), then, where the stream has to start
+ * earlier, " since " and the GTIDs to start after. SQL Server: the first 8 and the last 2 bytes of
+ * the LSN.
  */
 #pragma once
 

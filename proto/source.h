@@ -22,13 +22,22 @@ typedef struct Source Source;
 typedef struct Table Table;
 typedef struct Migration Migration;
 
-/* What a read saw. PostgreSQL: a pg_snapshot (xmin, xmax, in progress). */
+/* How a read tells which transactions it saw. */
+typedef enum {
+    BOUNDS_XIDS,     /* PostgreSQL: a pg_snapshot (xmin, xmax, in progress) */
+    BOUNDS_POSITION, /* MariaDB: exactly those that end at or below `low` */
+    BOUNDS_GTIDS     /* MySQL: at least those of the set `gtids` */
+} BoundsKind;
+
 typedef struct ReadBounds {
+    BoundsKind kind;
     Position before; /* taken before the read */
     Position high;   /* set by read_end */
     guint64 xmin;    /* every transaction below is visible */
     guint64 xmax;    /* none at or above is visible */
     GArray *running; /* guint64, sorted: in progress, not visible */
+    Position low;
+    char *gtids; /* a resume text; owned */
 } ReadBounds;
 
 void read_bounds_clear(ReadBounds *bounds);
@@ -36,8 +45,15 @@ void read_bounds_clear(ReadBounds *bounds);
 /* Two reads with the same digest saw the same transactions of the same server. */
 guint64 read_bounds_digest(const ReadBounds *bounds);
 
-/* Did the read see this transaction of the log? */
+/* BOUNDS_XIDS: did the read see this transaction of the log? */
 bool read_bounds_include(const ReadBounds *bounds, guint64 xid);
+
+/* Did the read see this transaction, and (but for BOUNDS_XIDS) every one before it in the log? Its
+ * last part is needed. */
+bool read_bounds_saw(const ReadBounds *bounds, const Transaction *transaction);
+
+/* Did the read see everything up to this place of the log? Not for BOUNDS_XIDS. */
+bool read_bounds_reach(const ReadBounds *bounds, Position position, const char *resume);
 
 typedef struct SourceStatus {
     char *identity;        /* PostgreSQL: "system identifier/timeline" (g_free) */
@@ -65,8 +81,9 @@ typedef struct StreamEvent {
     guint n_truncated;        /* change.operation TRUNCATE: the tables emptied together */
     const guint32 *truncated; /* Table.id; valid until the next call */
     Position position;
-    bool marker;       /* a position that some session of drover's has asked for */
-    bool reply_wanted; /* the server wants an acknowledgement now */
+    const char *resume; /* of a position, as Transaction.resume; valid until the next call */
+    bool marker;        /* a position that some session of drover's has asked for */
+    bool reply_wanted;  /* the server wants an acknowledgement now */
 } StreamEvent;
 
 /* A range of keys in the source's order, as the source's text: lower <= key < upper. */
@@ -78,7 +95,8 @@ typedef struct KeyRange {
 void key_range_clear(KeyRange *range);
 
 typedef enum {
-    READ_COPY,   /* raw rows for TargetOps.copy_data: sink->bytes */
+    READ_COPY,   /* raw rows for TargetOps.copy_data: sink->bytes, which make up PostgreSQL's binary
+                  * COPY format with the cells in canonical form */
     READ_ROWS,   /* the rows of `keys`: sink->row with key, row and row_version */
     READ_DIGEST, /* sets rows, digest_1, digest_2 */
     READ_HASHES  /* sink->hash once a row; for a key of `keys`, with the key as it was asked for */
@@ -100,6 +118,7 @@ typedef struct ReadRequest {
     gint64 rows;    /* result: rows read */
     char *digest_1; /* results of READ_DIGEST: two independent sums (g_free) */
     char *digest_2;
+    bool codec;      /* READ_DIGEST, READ_HASHES: of the canonical bytes, not the database's own */
     bool key_texts;  /* READ_HASHES: the key's cells hold its texts instead, for messages */
     guint64 storage; /* result: Table.storage as seen inside the read */
 } ReadRequest;
@@ -121,17 +140,18 @@ typedef struct SourceOps {
 
     /* Creates what the stream needs (publication, slot), replacing leftovers of this migration's
      * own unfinished attempt. *start is P0: everything at or below it is visible to every later
-     * read; *snapshot (g_free) can be given to read_begin of other handles while this one stays
-     * open and is used for nothing else. */
-    bool (*setup)(Source *source, const Migration *migration, Position *start, char **snapshot,
-                  GError **error);
+     * read; *resume (g_free) is its resume text, NULL where the position says it all; *snapshot
+     * (g_free; NULL where the engine has none to share) can be given to read_begin of other handles
+     * while this one stays open and is used for nothing else. */
+    bool (*setup)(Source *source, const Migration *migration, Position *start, char **resume,
+                  char **snapshot, GError **error);
     /* Removes what setup created; succeeds where it is gone already. */
     bool (*drop)(Source *source, const Migration *migration, GError **error);
 
     /* Streams transactions that end after `from`. PERSON where the slot is lost, of another history
      * or another server. RETRY while somebody else holds the slot; take_over ends that session. */
-    bool (*stream_start)(Source *source, const Migration *migration, Position from, bool take_over,
-                         GError **error);
+    bool (*stream_start)(Source *source, const Migration *migration, Position from,
+                         const char *resume, bool take_over, GError **error);
     StreamResult (*stream_next)(Source *source, int timeout_ms, StreamEvent *event, GError **error);
     /* "You may forget everything up to here." Only what the bus holds durably. */
     bool (*stream_acknowledge)(Source *source, Position durable, GError **error);

@@ -281,8 +281,26 @@ bool control_progress_get(Control *control, const char *worker, Progress *progre
            number_read(answer_get(answer, 0, 4), 10, &progress->bus_epoch, error);
 }
 
+bool control_progress_reached(Control *control, const char *worker, Position *position,
+                              char **resume, GError **error)
+{
+    const char *values[] = {control->migration->name, worker};
+    *position = (Position){0, 0};
+    *resume = NULL;
+    g_autoptr(Answer) answer =
+        control->ops->execute(control->target, embedded_control_progress_reached, 2, values, error);
+    if (answer == NULL) {
+        return false;
+    }
+    if (answer->n_rows == 0) {
+        return true;
+    }
+    *resume = g_strdup(answer_get(answer, 0, 1));
+    return position_read(answer_get(answer, 0, 0), position, error);
+}
+
 bool control_progress_set(Control *control, const char *worker, const Progress *progress,
-                          GError **error)
+                          const char *resume, GError **error)
 {
     char position[POSITION_TEXT_SIZE], sequence[NUMBER_TEXT_SIZE], time[NUMBER_TEXT_SIZE];
     char digest[NUMBER_TEXT_SIZE], epoch[NUMBER_TEXT_SIZE];
@@ -295,9 +313,11 @@ bool control_progress_set(Control *control, const char *worker, const Progress *
         digest,
         progress->commit_time == 0 ? NULL : number_text(progress->commit_time, time),
         number_text((gint64)progress->bus_epoch, epoch),
+        resume,
     };
     gint64 affected = 0;
-    if (!control_run(control, embedded_control_progress_set, 7, values, &affected, error)) {
+    if (!control_run(control, embedded_control_progress_set, G_N_ELEMENTS(values), values,
+                     &affected, error)) {
         return false;
     }
     if (affected != 1) {

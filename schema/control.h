@@ -63,7 +63,10 @@ typedef struct Progress {
 } Progress;
 bool control_progress_get(Control *control, const char *worker, Progress *progress, GError **error);
 bool control_progress_set(Control *control, const char *worker, const Progress *progress,
-                          GError **error);
+                          const char *resume, GError **error);
+/* Position and resume text (NULL where there is none; g_free) of one moment. */
+bool control_progress_reached(Control *control, const char *worker, Position *position,
+                              char **resume, GError **error);
 
 /* Event accounts of one table in one batch; added to drover.tables (rule R8). */
 typedef struct Account {

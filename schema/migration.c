@@ -11,6 +11,7 @@ void migration_free(Migration *migration)
     bus_options_clear(&migration->bus);
     g_free(migration->slot);
     g_free(migration->source_identity);
+    g_free(migration->start_resume);
     g_clear_pointer(&migration->tables, g_ptr_array_unref);
     g_free(migration);
 }

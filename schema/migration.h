@@ -20,6 +20,7 @@ typedef struct Migration {
     char *slot; /* drover_<name>_<first 8 of the uuid>; the publication has the same name */
     char *source_identity; /* "system identifier/timeline" at the start */
     Position start;        /* P0 */
+    char *start_resume;    /* its resume text; NULL where the position says it all */
     GPtrArray *tables;     /* Table *, tables[i]->id == i + 1 */
     guint64 memory_limit;  /* bytes a process */
     guint copy_workers;

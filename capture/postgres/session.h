@@ -52,16 +52,16 @@ void slot_state_clear(SlotState *state);
 bool session_free_slot(Source *source, const char *slot, int active_pid, GError **error);
 
 /* setup.c */
-bool pg_setup(Source *source, const Migration *migration, Position *start, char **snapshot,
-              GError **error);
+bool pg_setup(Source *source, const Migration *migration, Position *start, char **resume,
+              char **snapshot, GError **error);
 bool pg_drop(Source *source, const Migration *migration, GError **error);
 
 /* publication.c. PERSON where the log no longer carries every change of the moved tables. */
 bool pg_check_publication(Source *source, const Migration *migration, GError **error);
 
 /* stream.c */
-bool pg_stream_start(Source *source, const Migration *migration, Position from, bool take_over,
-                     GError **error);
+bool pg_stream_start(Source *source, const Migration *migration, Position from, const char *resume,
+                     bool take_over, GError **error);
 StreamResult pg_stream_next(Source *source, int timeout_ms, StreamEvent *event, GError **error);
 bool pg_stream_acknowledge(Source *source, Position durable, GError **error);
 void stream_free(Stream *stream);

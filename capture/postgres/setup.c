@@ -184,9 +184,10 @@ static bool wait_until_visible(Source *source, GError **error)
     }
 }
 
-bool pg_setup(Source *source, const Migration *migration, Position *start, char **snapshot,
-              GError **error)
+bool pg_setup(Source *source, const Migration *migration, Position *start, char **resume,
+              char **snapshot, GError **error)
 {
+    *resume = NULL;
     PGconn *connection = session_ordinary(source, error);
     return connection && drop_slot(source, migration->slot, error) &&
            drop_publication(connection, migration->slot, error) && open_holder(source, error) &&

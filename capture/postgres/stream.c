@@ -200,9 +200,10 @@ static bool open_stream(Source *source, const Migration *migration, Position fro
     return start_replication(source, migration, from, error);
 }
 
-bool pg_stream_start(Source *source, const Migration *migration, Position from, bool take_over,
-                     GError **error)
+bool pg_stream_start(Source *source, const Migration *migration, Position from, const char *resume,
+                     bool take_over, GError **error)
 {
+    (void)resume;
     session_forget_replication(source);
     if (open_stream(source, migration, from, take_over, error))
         return true;

@@ -10,6 +10,7 @@ create table if not exists drover.migration (
     source_identity text,              -- system identifier/timeline
     slot text,                         -- intent: recorded before the slot is created
     start_position text,               -- P0; null until the slot exists
+    start_resume text,                 -- its resume text; null where the position says it all
     consistent_position text,          -- highest HIGH of all chunks, once the copy is done
     snapshot text,                     -- exported with the slot, while capture keeps it for the copy
     bus_uuid text,
@@ -39,6 +40,7 @@ create table if not exists drover.progress (
     epoch bigint not null,
     writes bigint not null default 0,
     position text,                     -- apply: end of the last applied transaction
+    resume text,                       -- its resume text; null where the position says it all
     bus_sequence bigint not null default 0,  -- last record whose transactions are all contained
     bus_digest text not null default '0',    -- its digest, hexadecimal
     bus_epoch bigint not null default 0,     -- highest epoch claimed up to that record

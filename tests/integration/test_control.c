@@ -340,7 +340,7 @@ static void test_registering_again_keeps_the_progress(void **state)
     GError *error = NULL;
     Progress progress = {{5, 0}, 7, 8, 9, 10};
     MUST(control_worker_register(control, "apply", 1, &error));
-    MUST(control_progress_set(control, "apply", &progress, &error));
+    MUST(control_progress_set(control, "apply", &progress, NULL, &error));
     MUST(control_worker_register(control, "apply", 3, &error));
     assert_answer(fixture, "select epoch || position from drover.progress", "30/5");
 }
@@ -390,7 +390,7 @@ static void test_progress_comes_back_to_the_last_bit(void **state)
                               11};
     Progress read;
     MUST(control_worker_register(control, "apply", 1, &error));
-    MUST(control_progress_set(control, "apply", &written, &error));
+    MUST(control_progress_set(control, "apply", &written, NULL, &error));
     MUST(control_progress_get(control, "apply", &read, &error));
     assert_int_equal(position_compare(read.position, written.position), 0);
     assert_int_equal(read.bus_sequence, written.bus_sequence);

@@ -265,9 +265,9 @@ static void test_a_missing_slot_needs_a_person(void **state)
     (void)state;
     GError *error = NULL;
     SourceBench *bench = source_bench_new(tables_sql);
-    MUST_FAIL(
-        ops->stream_start(bench->stream, bench->migration, (Position){.major = 1}, false, &error),
-        DROVER_ERROR_PERSON);
+    MUST_FAIL(ops->stream_start(bench->stream, bench->migration, (Position){.major = 1}, NULL,
+                                false, &error),
+              DROVER_ERROR_PERSON);
     source_bench_free(bench);
 }
 
@@ -279,9 +279,9 @@ static void test_another_server_needs_a_person(void **state)
     source_bench_set_up(bench);
     g_free(bench->migration->source_identity);
     bench->migration->source_identity = g_strdup("12345/1");
-    MUST_FAIL(
-        ops->stream_start(bench->stream, bench->migration, bench->migration->start, false, &error),
-        DROVER_ERROR_PERSON);
+    MUST_FAIL(ops->stream_start(bench->stream, bench->migration, bench->migration->start, NULL,
+                                false, &error),
+              DROVER_ERROR_PERSON);
     source_bench_free(bench);
 }
 
@@ -292,7 +292,7 @@ static void test_a_slot_that_is_ahead_of_the_bus_needs_a_person(void **state)
     SourceBench *bench = source_bench_new(tables_sql);
     source_bench_set_up(bench);
     Position earlier = {.major = bench->migration->start.major - 8};
-    MUST_FAIL(ops->stream_start(bench->stream, bench->migration, earlier, false, &error),
+    MUST_FAIL(ops->stream_start(bench->stream, bench->migration, earlier, NULL, false, &error),
               DROVER_ERROR_PERSON);
     source_bench_free(bench);
 }
@@ -305,8 +305,9 @@ static void test_a_slot_in_use_is_waited_for_or_taken_over(void **state)
     Source *other;
     MUST(other = ops->connect(bench->migration->source, "drover test other", &error));
     Position start = bench->migration->start;
-    MUST_FAIL(ops->stream_start(other, bench->migration, start, false, &error), DROVER_ERROR_RETRY);
-    MUST(ops->stream_start(other, bench->migration, start, true, &error));
+    MUST_FAIL(ops->stream_start(other, bench->migration, start, NULL, false, &error),
+              DROVER_ERROR_RETRY);
+    MUST(ops->stream_start(other, bench->migration, start, NULL, true, &error));
     StreamEvent event;
     StreamResult result;
     while ((result = ops->stream_next(bench->stream, 100, &event, &error)) != STREAM_FAILED)
@@ -335,7 +336,7 @@ static void test_a_stream_that_nobody_reads_is_taken_over(void **state)
                                           "wait_event = 'WalSenderWriteData' and "
                                           "datname = current_database()") == 0)
         g_usleep(1000);
-    MUST(ops->stream_start(other, bench->migration, bench->migration->start, true, &error));
+    MUST(ops->stream_start(other, bench->migration, bench->migration->start, NULL, true, &error));
     ops->close(bench->stream);
     bench->stream = other;
     source_bench_free(bench);

@@ -33,8 +33,8 @@ bool source_call(Source *source, const char *what, GError **error);
 bool source_answer(Source *source, GError **error);
 
 /* sim_stream.c */
-bool stream_start(Source *source, const Migration *migration, Position from, bool take_over,
-                  GError **error);
+bool stream_start(Source *source, const Migration *migration, Position from, const char *resume,
+                  bool take_over, GError **error);
 StreamResult stream_next(Source *source, int timeout_ms, StreamEvent *event, GError **error);
 bool stream_acknowledge(Source *source, Position durable, GError **error);
 void stream_close(Source *source);

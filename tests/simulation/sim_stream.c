@@ -100,10 +100,10 @@ static bool take_slot(Position from, bool take_over, GError **error)
     return false;
 }
 
-bool stream_start(Source *source, const Migration *migration, Position from, bool take_over,
-                  GError **error)
+bool stream_start(Source *source, const Migration *migration, Position from, const char *resume,
+                  bool take_over, GError **error)
 {
-    (void)migration;
+    (void)migration, (void)resume;
     if (!source_call(source, "source.stream_start", error))
         return false;
     stream_close(source);

@@ -259,6 +259,19 @@ static Answer *progress_get(Session *session, const char *const *values, GError 
     return answer;
 }
 
+static Answer *progress_reached(Session *session, const char *const *values, GError **error)
+{
+    (void)error;
+    guint row = find_named(session, &workers, values[1]);
+    Answer *answer = statement_answer(0, 2, -1);
+    if (row == 0)
+        return answer;
+    answer_add_row(answer);
+    answer_put(answer, 0, store_row(session, row)->of.progress.position);
+    answer_put(answer, 1, NULL);
+    return answer;
+}
+
 static Answer *progress_set(Session *session, const char *const *values, GError **error)
 {
     guint number = find_named(session, &workers, values[1]);
@@ -289,6 +302,7 @@ const Statement statements_of_roles[] = {
     {"register_worker", embedded_control_register_worker, register_worker},
     {"write_begin", embedded_control_write_begin, write_begin},
     {"progress_get", embedded_control_progress_get, progress_get},
+    {"progress_reached", embedded_control_progress_reached, progress_reached},
     {"progress_set", embedded_control_progress_set, progress_set},
     {NULL, NULL, NULL},
 };

@@ -109,6 +109,11 @@ static Answer *run_statement(FakeStore *store, const char *sql, const char *cons
         answer->values[0] = g_strdup(fake_target.paused ? "t" : "f");
         return answer;
     }
+    if (strstr(sql, "select position, resume")) {
+        Answer *answer = answer_of(1, 2, -1);
+        answer->values[0] = g_strdup(store->progress[0]);
+        return answer;
+    }
     if (strstr(sql, "from drover.progress")) {
         Answer *answer = answer_of(1, 5, -1);
         for (guint i = 0; i < 5; i++)

@@ -57,8 +57,8 @@ void source_bench_set_up(SourceBench *bench)
     GError *error = NULL;
     SourceStatus status;
     g_clear_pointer(&bench->snapshot, g_free);
-    MUST(ops->setup(bench->source, bench->migration, &bench->migration->start, &bench->snapshot,
-                    &error));
+    MUST(ops->setup(bench->source, bench->migration, &bench->migration->start,
+                    &bench->migration->start_resume, &bench->snapshot, &error));
     MUST(ops->status(bench->source, bench->migration, false, &status, &error));
     g_free(bench->migration->source_identity);
     bench->migration->source_identity = status.identity;
@@ -69,7 +69,7 @@ void source_bench_stream(SourceBench *bench, Position from)
     g_autoptr(GError) error = NULL;
     gint64 limit = g_get_monotonic_time() + 30 * G_USEC_PER_SEC;
     /* The server keeps the slot for a moment for a stream that was closed. */
-    while (!ops->stream_start(bench->stream, bench->migration, from, false, &error)) {
+    while (!ops->stream_start(bench->stream, bench->migration, from, NULL, false, &error)) {
         if (!drover_error_is_retry(error) || g_get_monotonic_time() > limit)
             fail_msg("%s", error->message);
         g_clear_error(&error);

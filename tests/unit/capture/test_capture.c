@@ -82,10 +82,10 @@ static bool fake_status(Source *source, const Migration *migration, bool emit, S
     return true;
 }
 
-static bool fake_start(Source *source, const Migration *migration, Position from, bool take_over,
-                       GError **error)
+static bool fake_start(Source *source, const Migration *migration, Position from,
+                       const char *resume, bool take_over, GError **error)
 {
-    (void)migration, (void)take_over;
+    (void)migration, (void)take_over, (void)resume;
     if (!may("start", error))
         return false;
     assert_true(world.acknowledged <= from.major);

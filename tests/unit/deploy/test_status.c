@@ -26,6 +26,7 @@ static const char *const migration_row[] = {"00000000-0000-4000-8000-00000000000
                                             "7/1",
                                             "drover_shop_00000000",
                                             "0/100",
+                                            "-",
                                             "0/200",
                                             "-",
                                             "1",
@@ -41,7 +42,7 @@ static const char *const table_rows[] = {
 
 static const Script scripts[] = {
     {"information_schema.schemata", 1, schema_row},
-    {"from drover.migration", 9, migration_row},
+    {"from drover.migration", 10, migration_row},
     {"from drover.lease", 1, epoch_row},
     {"from drover.tables", 20, table_rows},
     {"drover.progress", 5, progress_row},

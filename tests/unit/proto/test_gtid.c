@@ -305,6 +305,24 @@ static void test_mariadb_positions_move_forward_only(void **state)
     assert_int_equal(mariadb_gtids_compare(gtids, decoded), MARIADB_GTIDS_EQUAL);
 }
 
+static void test_resume_texts_of_both_kinds_are_compared_by_containment(void **state)
+{
+    (void)state;
+    const char *whole = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5";
+    const char *part = "3e11fa47-71ca-11e1-9e33-c80aa9429562:2-4";
+    assert_true(resume_contains(whole, part));
+    assert_false(resume_contains(part, whole));
+    assert_true(resume_contains(whole, ""));
+    assert_true(resume_contains("0-1-5,2-3-7", "0-1-5"));
+    assert_true(resume_contains("0-1-5,2-3-7", "0-2-4,2-3-7 since 0-1-2"));
+    assert_false(resume_contains("0-1-5", "0-1-6"));
+    assert_false(resume_contains("0-1-5", "1-1-1"));
+    assert_true(resume_contains("", ""));
+    assert_false(resume_contains("0-1-5", "what is this"));
+    assert_false(resume_contains(NULL, whole));
+    assert_false(resume_contains(whole, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_mariadb_position_is_refused),
         cmocka_unit_test(test_mariadb_positions_are_partly_ordered),
         cmocka_unit_test(test_mariadb_positions_move_forward_only),
+        cmocka_unit_test(test_resume_texts_of_both_kinds_are_compared_by_containment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,36 @@ static void test_a_digest_tells_reads_apart_that_saw_different_transactions(void
     read_bounds_clear(&later);
 }
 
+#define ORIGIN "3e11fa47-71ca-11e1-9e33-c80aa9429562:"
+
+static void test_a_set_of_gtids_reaches_what_it_contains(void **state)
+{
+    (void)state;
+    ReadBounds bounds = {.kind = BOUNDS_GTIDS, .gtids = g_strdup(ORIGIN "1-5:7")};
+    Transaction seen = {.resume = ORIGIN "1-5", .position = {9, 9}};
+    Transaction later = {.resume = ORIGIN "1-6", .position = {1, 1}};
+    assert_true(read_bounds_saw(&bounds, &seen));
+    assert_false(read_bounds_saw(&bounds, &later));
+    assert_true(read_bounds_reach(&bounds, seen.position, ORIGIN "1-4 since " ORIGIN "1-2"));
+    assert_false(read_bounds_reach(&bounds, seen.position, NULL));
+    ReadBounds other = {.kind = BOUNDS_GTIDS, .gtids = g_strdup(ORIGIN "1-7")};
+    assert_true(read_bounds_digest(&bounds) != read_bounds_digest(&other));
+    read_bounds_clear(&bounds);
+    read_bounds_clear(&other);
+    assert_null(bounds.gtids);
+}
+
+static void test_an_exact_position_reaches_what_ends_at_or_below_it(void **state)
+{
+    (void)state;
+    ReadBounds bounds = {.kind = BOUNDS_POSITION, .low = {3, 400}};
+    assert_true(read_bounds_saw(&bounds, &(Transaction){.position = {3, 400}}));
+    assert_true(read_bounds_reach(&bounds, (Position){2, 9000}, "0-1-5"));
+    assert_false(read_bounds_saw(&bounds, &(Transaction){.position = {3, 401}}));
+    ReadBounds other = {.kind = BOUNDS_POSITION, .low = {3, 401}};
+    assert_true(read_bounds_digest(&bounds) != read_bounds_digest(&other));
+}
+
 static void test_a_cleared_range_can_be_cleared_again(void **state)
 {
     (void)state;
@@ -75,6 +105,8 @@ int main(void)
         cmocka_unit_test(test_running_and_later_transactions_are_not_seen),
         cmocka_unit_test(test_without_running_transactions_xmax_decides),
         cmocka_unit_test(test_a_digest_tells_reads_apart_that_saw_different_transactions),
+        cmocka_unit_test(test_a_set_of_gtids_reaches_what_it_contains),
+        cmocka_unit_test(test_an_exact_position_reaches_what_ends_at_or_below_it),
         cmocka_unit_test(test_a_cleared_range_can_be_cleared_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
