@@ -187,8 +187,12 @@ static char *key_text(Verify *verify, DifferenceKind kind, const Row *key, GErro
     const VerifySettings *settings = verify->settings;
     KeyTexts texts = {.table = verify->table};
     ReadSink sink = {.hash = take_key_text, .user = &texts};
-    ReadRequest request = {
-        .kind = READ_HASHES, .table = verify->table, .keys = key, .n_keys = 1, .key_texts = true};
+    ReadRequest request = {.kind = READ_HASHES,
+                           .table = verify->table,
+                           .keys = key,
+                           .n_keys = 1,
+                           .codec = verify->codec,
+                           .key_texts = true};
     ReadBounds bounds = {0};
     bool good;
     if (kind == DIFFERENCE_EXTRA) {
@@ -349,6 +353,13 @@ static bool verify_tables(Verify *verify, GPtrArray *tables, GError **error)
     return true;
 }
 
+/* Do both databases write a row as the same text, so that each can digest its own? */
+static bool has_common_text(const VerifySettings *settings)
+{
+    return strcmp(settings->source->engine, "postgresql") == 0 &&
+           strcmp(settings->target->engine, "postgresql") == 0;
+}
+
 VerifyReport *verify_run(const VerifySettings *settings, GError **error)
 {
     g_autoptr(GPtrArray) tables = choose_tables(settings, error);
@@ -362,6 +373,7 @@ VerifyReport *verify_run(const VerifySettings *settings, GError **error)
         .settings = settings,
         .rows_per_chunk =
             settings->rows_per_chunk > 0 ? settings->rows_per_chunk : DEFAULT_ROWS_PER_CHUNK,
+        .codec = !has_common_text(settings),
         .report = report,
     };
     bool good = connect_sides(&verify, error) && verify_tables(&verify, tables, error);

@@ -20,6 +20,7 @@ typedef struct Verify {
     Target *target; /* reads, progress and results: one session */
     Control control;
     gint64 rows_per_chunk;
+    bool codec; /* digests of canonical bytes: the databases have no common text of a row */
     VerifyReport *report;
 
     /* The table at hand. */

@@ -198,6 +198,7 @@ static bool read_source(Verify *verify, gsize field, Position *high, GError **er
     bool good = lookup_init(&lookup, verify->suspects, field, error);
     ReadRequest request = {.kind = READ_HASHES,
                            .table = verify->table,
+                           .codec = verify->codec,
                            .keys = (const Row *)(void *)lookup.keys->data,
                            .n_keys = lookup.keys->len};
     ReadSink sink = {.hash = take_state, .user = &lookup};
@@ -239,6 +240,7 @@ static bool read_target(Verify *verify, Position high, GError **error)
     bool good = lookup_init(&lookup, verify->suspects, offsetof(Suspect, target), error);
     ReadRequest request = {.kind = READ_HASHES,
                            .table = verify->table,
+                           .codec = verify->codec,
                            .keys = (const Row *)(void *)lookup.keys->data,
                            .n_keys = lookup.keys->len};
     ReadSink sink = {.hash = take_state, .user = &lookup};
