@@ -49,15 +49,6 @@ enum {
 /* Columns of catalog_keys.sql. */
 enum { K_TABLE, K_INDEX, K_NUMBER, K_PLACE };
 
-void catalog_table_free(CatalogTable *table)
-{
-    if (table == NULL)
-        return;
-    table_free(table->table);
-    g_clear_pointer(&table->problems, g_ptr_array_unref);
-    g_free(table);
-}
-
 static const char *get(const PGresult *result, int row, int column)
 {
     return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
@@ -71,21 +62,6 @@ static bool get_bool(const PGresult *result, int row, int column)
 static gint64 get_number(const PGresult *result, int row, int column)
 {
     return g_ascii_strtoll(PQgetvalue(result, row, column), NULL, 10);
-}
-
-/* A problem is a sentence and, on a line of its own, the statement that mends it (or NULL). */
-static void add_problem(CatalogTable *entry, const char *statement, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
-
-static void add_problem(CatalogTable *entry, const char *statement, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    g_autofree char *sentence = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    g_ptr_array_add(entry->problems, statement == NULL
-                                         ? g_steal_pointer(&sentence)
-                                         : g_strdup_printf("%s\n%s", sentence, statement));
 }
 
 static char *qualified(const Table *table)
@@ -106,29 +82,30 @@ static void check_kind(CatalogTable *entry, const PGresult *tables, int row)
 {
     g_autofree char *name = qualified(entry->table);
     if (PQgetvalue(tables, row, T_KIND)[0] == 'p')
-        add_problem(entry, NULL,
-                    "is partitioned, which is not supported yet; leave it out with "
-                    "exclude");
+        catalog_table_add_problem(entry, NULL,
+                                  "is partitioned, which is not supported yet; leave it out with "
+                                  "exclude");
     else if (get_bool(tables, row, T_IS_PARTITION))
-        add_problem(entry, NULL,
-                    "is a partition, which is not supported yet; leave it out with "
-                    "exclude");
+        catalog_table_add_problem(entry, NULL,
+                                  "is a partition, which is not supported yet; leave it out with "
+                                  "exclude");
     else if (get_bool(tables, row, T_INHERITS))
-        add_problem(entry, NULL,
-                    "takes part in inheritance, which is not supported yet; leave it "
-                    "out with exclude");
+        catalog_table_add_problem(entry, NULL,
+                                  "takes part in inheritance, which is not supported yet; leave it "
+                                  "out with exclude");
     if (get_bool(tables, row, T_TYPED))
-        add_problem(entry, NULL,
-                    "is a table of a composite type, which is not supported yet; "
-                    "leave it out with exclude");
+        catalog_table_add_problem(entry, NULL,
+                                  "is a table of a composite type, which is not supported yet; "
+                                  "leave it out with exclude");
     if (PQgetvalue(tables, row, T_PERSISTENCE)[0] == 'u') {
         g_autofree char *sql = g_strdup_printf("alter table %s set logged;", name);
-        add_problem(entry, sql, "is unlogged: its changes are in no log");
+        catalog_table_add_problem(entry, sql, "is unlogged: its changes are in no log");
     }
     if (get_bool(tables, row, T_ROW_SECURITY)) {
         g_autofree char *role = quoted(PQgetvalue(tables, row, T_ROLE));
         g_autofree char *sql = g_strdup_printf("alter role %s bypassrls;", role);
-        add_problem(entry, sql, "row-level security hides rows from the role that drover uses");
+        catalog_table_add_problem(entry, sql,
+                                  "row-level security hides rows from the role that drover uses");
     }
 }
 
@@ -160,27 +137,28 @@ static void check_key(CatalogTable *entry, const PGresult *tables, int row)
     g_autofree char *sql = key_statement(entry->table, tables, row);
     char identity = PQgetvalue(tables, row, T_REPLICA_IDENTITY)[0];
     if (identity == 'n')
-        add_problem(entry, sql,
-                    "its replica identity is nothing: updates and deletes have no key "
-                    "in the log");
+        catalog_table_add_problem(
+            entry, sql,
+            "its replica identity is nothing: updates and deletes have no key "
+            "in the log");
     else if (identity == 'i')
-        add_problem(entry, sql, "its replica identity is an index that does not exist any more");
+        catalog_table_add_problem(entry, sql,
+                                  "its replica identity is an index that does not exist any more");
     else if (get_bool(tables, row, T_PRIMARY_DEFERRABLE))
-        add_problem(entry, sql,
-                    "its primary key is deferrable, so that PostgreSQL does not use it "
-                    "to identify rows");
+        catalog_table_add_problem(
+            entry, sql,
+            "its primary key is deferrable, so that PostgreSQL does not use it "
+            "to identify rows");
     else
-        add_problem(entry, sql,
-                    "has no primary key and no replica identity: its rows cannot be "
-                    "identified");
+        catalog_table_add_problem(entry, sql,
+                                  "has no primary key and no replica identity: its rows cannot be "
+                                  "identified");
 }
 
 static CatalogTable *table_from_row(const PGresult *tables, int row)
 {
-    CatalogTable *entry = g_new0(CatalogTable, 1);
     Table *table = g_new0(Table, 1);
-    entry->table = table;
-    entry->problems = g_ptr_array_new_with_free_func(g_free);
+    CatalogTable *entry = catalog_table_new(table);
     table->source_oid = (guint32)get_number(tables, row, T_OID);
     table->source_schema = g_strdup(PQgetvalue(tables, row, T_SCHEMA));
     table->source_name = g_strdup(PQgetvalue(tables, row, T_NAME));
@@ -199,10 +177,11 @@ static CatalogTable *table_from_row(const PGresult *tables, int row)
 static void check_type(CatalogTable *entry, const Column *column, const char *kind)
 {
     if (type_find(column->type_oid, NULL) == NULL)
-        add_problem(entry, NULL,
-                    "column %s has the type %s, %s, which is unmapped: change the column's type or "
-                    "leave the table out with exclude",
-                    column->name, column->type, kind);
+        catalog_table_add_problem(
+            entry, NULL,
+            "column %s has the type %s, %s, which is unmapped: change the column's type or "
+            "leave the table out with exclude",
+            column->name, column->type, kind);
 }
 
 static void add_column(CatalogTable *entry, GArray *columns, GArray *generated,
@@ -221,10 +200,10 @@ static void add_column(CatalogTable *entry, GArray *columns, GArray *generated,
     column.default_sql = g_strdup(get(result, row, C_DEFAULT));
     column.collation = g_strdup(get(result, row, C_COLLATION));
     if (computed == 'v')
-        add_problem(entry, NULL,
-                    "column %s is a virtual generated column, which is not supported "
-                    "yet; leave the table out with exclude",
-                    column.name);
+        catalog_table_add_problem(entry, NULL,
+                                  "column %s is a virtual generated column, which is not supported "
+                                  "yet; leave the table out with exclude",
+                                  column.name);
     check_type(entry, &column, PQgetvalue(result, row, C_KIND));
     g_array_append_val(column.generated ? generated : columns, column);
 }
@@ -274,10 +253,10 @@ static void add_key_column(CatalogTable *entry, int number)
         table->key[table->n_key++] = i;
         return;
     }
-    add_problem(entry, NULL,
-                "its key %s has a generated column, whose values are not in the log; "
-                "leave the table out with exclude",
-                table->key_name);
+    catalog_table_add_problem(entry, NULL,
+                              "its key %s has a generated column, whose values are not in the log; "
+                              "leave the table out with exclude",
+                              table->key_name);
 }
 
 /* key_index: the oid (text) of each table's key index, by the table's oid (text). */

@@ -172,22 +172,44 @@ bool mysql_session_run(MYSQL *mysql, const char *sql, GError **error)
     return true;
 }
 
-char *mysql_session_ask(MYSQL *mysql, const char *sql, GError **error)
+MYSQL_RES *mysql_session_query(MYSQL *mysql, const char *sql, GError **error)
 {
     MYSQL_RES *answer = mysql_query(mysql, sql) == 0 ? mysql_store_result(mysql) : NULL;
-    if (!answer) {
+    if (!answer)
         mysql_session_fail(mysql, error);
+    return answer;
+}
+
+char *mysql_session_ask(MYSQL *mysql, const char *sql, GError **error)
+{
+    g_autoptr(MYSQL_RES) answer = mysql_session_query(mysql, sql, error);
+    if (!answer)
         return NULL;
-    }
     MYSQL_ROW row = mysql_fetch_row(answer);
-    char *value = row ? g_strdup(row[0]) : NULL;
-    mysql_free_result(answer);
-    return value;
+    return row ? g_strdup(row[0]) : NULL;
 }
 
 bool mysql_session_is_mariadb(MYSQL *mysql)
 {
     return strstr(mysql_get_server_info(mysql), "MariaDB") != NULL;
+}
+
+void mysql_session_append_identifier(GString *sql, const char *name)
+{
+    g_string_append_c(sql, '`');
+    for (; *name; name++) {
+        if (*name == '`')
+            g_string_append_c(sql, '`');
+        g_string_append_c(sql, *name);
+    }
+    g_string_append_c(sql, '`');
+}
+
+void mysql_session_append_qualified(GString *sql, const char *database, const char *name)
+{
+    mysql_session_append_identifier(sql, database);
+    g_string_append_c(sql, '.');
+    mysql_session_append_identifier(sql, name);
 }
 
 /* NO_BACKSLASH_ESCAPES is set: a quote is doubled, nothing else is special. */

@@ -23,6 +23,10 @@ MYSQL *mysql_session_open(const Endpoint *endpoint, const char *label, guint rea
 /* A statement without an answer. */
 bool mysql_session_run(MYSQL *mysql, const char *sql, GError **error);
 
+/* The whole answer; an error for a statement that has none. */
+MYSQL_RES *mysql_session_query(MYSQL *mysql, const char *sql, GError **error);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MYSQL_RES, mysql_free_result)
+
 /* The first value of the answer (g_free); NULL without an error for null and no row. */
 char *mysql_session_ask(MYSQL *mysql, const char *sql, GError **error);
 
@@ -32,6 +36,10 @@ bool mysql_session_fail(MYSQL *mysql, GError **error);
 bool mysql_session_fail_with(unsigned int number, const char *message, GError **error);
 
 bool mysql_session_is_mariadb(MYSQL *mysql);
+
+/* A name in backticks, and the name of a table with its database. */
+void mysql_session_append_identifier(GString *sql, const char *name);
+void mysql_session_append_qualified(GString *sql, const char *database, const char *name);
 
 /* A literal in quotes. */
 void mysql_session_append_literal(GString *sql, const char *text);

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "schema/catalog_pg.h"
+#include "schema/catalog.h"
 
 #include <glib.h>
 

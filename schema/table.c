@@ -3,14 +3,20 @@
 #include <string.h>
 #include <xxhash.h>
 
+void column_clear(Column *column)
+{
+    g_free(column->name);
+    g_free(column->type);
+    g_free(column->default_sql);
+    g_free(column->collation);
+    g_free(column->charset);
+    g_free(column->target_type);
+}
+
 static void columns_free(Column *columns, guint n)
 {
-    for (guint i = 0; i < n; i++) {
-        g_free(columns[i].name);
-        g_free(columns[i].type);
-        g_free(columns[i].default_sql);
-        g_free(columns[i].collation);
-    }
+    for (guint i = 0; i < n; i++)
+        column_clear(&columns[i]);
     g_free(columns);
 }
 

@@ -11,21 +11,28 @@
 
 typedef struct Column {
     char *name;
-    char *type;       /* as SQL on the source, with its modifier: "numeric(10,2)", "text[]" */
-    guint32 type_oid; /* PostgreSQL: pg_type.oid (equal on both sides for built-in types) */
-    int number;       /* order in CREATE TABLE (pg_attribute.attnum) */
+    char *type;       /* as SQL on the source, with its modifier: "numeric(10,2)", "text[]". The
+                       * json of MariaDB, which is a checked longtext there, is "json" */
+    guint32 type_oid; /* number of the canonical type, whose binary send form the cells have: on
+                       * PostgreSQL pg_type.oid, on MySQL the natural type (mysql/types.def) */
+    int number;       /* order in CREATE TABLE (attnum, ordinal_position) */
     bool not_null;
-    char identity;     /* 0, 'a' always, 'd' by default */
-    bool generated;    /* stored generated: created, never copied, streamed or written */
+    char identity;     /* 0, 'a' always, 'd' by default (MySQL: auto_increment) */
+    bool generated;    /* computed by the server: never copied, streamed or written */
     char *default_sql; /* default, or the generation expression; NULL where none */
-    char *collation;   /* quoted name where it is not the type's default; NULL */
+    char *collation;   /* PostgreSQL: quoted name where it is not the type's default; NULL.
+                        * MySQL: of every text column */
+    char *charset;     /* MySQL: of a text column; NULL */
+    char *target_type; /* as SQL on the target, on MySQL with character set and collation. Set by
+                        * type_map_table; NULL where the target does not get the column, which only
+                        * happens to generated ones */
     int key_place;     /* place in the key from 0, -1 where not of the key */
 } Column;
 
 typedef struct Table {
-    guint32 id; /* number in the migration, from 1; drover.tables.id */
-    guint32 source_oid;
-    char *source_schema;
+    guint32 id;          /* number in the migration, from 1; drover.tables.id */
+    guint32 source_oid;  /* PostgreSQL: pg_class.oid; MySQL: place in the catalog, from 1 */
+    char *source_schema; /* MySQL: the database */
     char *source_name;
     char *target_schema;
     char *target_name;
@@ -46,11 +53,13 @@ typedef struct Table {
     bool other_unique;    /* unique indexes or exclusion constraints besides the key */
     bool replace_updates; /* an update must be written as delete and insert (identity always) */
     guint64 version;      /* XXH3-64 over column names, types and key: Change.schema_version */
-    guint64 storage;      /* PostgreSQL: relfilenode when the catalog was read */
+    guint64 storage;      /* PostgreSQL: relfilenode when the catalog was read; else 0 */
     gint64 estimated_rows;
     gint64 bytes;
 } Table;
 
+/* Frees what a column holds, not the column. */
+void column_clear(Column *column);
 void table_free(Table *table);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Table, table_free)
 

@@ -80,6 +80,17 @@ const char *mysql_charset_name(guint32 collation)
     return charset ? charset->name : NULL;
 }
 
+/* Servers before 8.0.30 show utf8mb3 by its old name. */
+bool mysql_charset_is_known(const char *name)
+{
+    if (strcmp(name, "binary") == 0 || strcmp(name, "utf8") == 0)
+        return true;
+    for (gsize i = 0; i < G_N_ELEMENTS(charsets); i++)
+        if (strcmp(charsets[i].name, name) == 0)
+            return charsets[i].iconv != NULL;
+    return false;
+}
+
 static bool is_ascii(const guint8 *text, gsize size)
 {
     guint8 seen = 0;

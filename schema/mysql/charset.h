@@ -13,6 +13,9 @@
 /* "latin1"; NULL for an unknown collation. "binary" for 63. */
 const char *mysql_charset_name(guint32 collation);
 
+/* Can texts of this set be moved? By the names of information_schema. */
+bool mysql_charset_is_known(const char *name);
+
 /* Appends the text in UTF-8. DATA where the bytes are no text of that set, PERSON where the set or
  * collation is unknown. Not for binary. */
 bool mysql_charset_to_utf8(guint32 collation, const guint8 *text, gsize size, GByteArray *out,

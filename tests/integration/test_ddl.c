@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "apply/postgres/target.h"
+#include "schema/catalog_pg.h"
 #include "schema/ddl.h"
 #include "schema/mapping.h"
 #include "tests/support/must.h"

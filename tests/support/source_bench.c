@@ -9,6 +9,7 @@
 
 #include "capture/postgres/source.h"
 #include "proto/error.h"
+#include "schema/catalog_pg.h"
 #include "schema/mapping.h"
 #include "tests/support/must.h"
 
