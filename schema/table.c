@@ -33,6 +33,7 @@ void table_free(Table *table)
     g_free(table->label);
     g_free(table->key);
     g_free(table->key_name);
+    g_free(table->zero_date);
     g_free(table);
 }
 

@@ -27,7 +27,16 @@ typedef struct Column {
                         * type_map_table; NULL where the target does not get the column, which only
                         * happens to generated ones */
     int key_place;     /* place in the key from 0, -1 where not of the key */
+    bool json_normal;  /* a side is MySQL's json, which keeps a document but not its text: documents
+                        * are compared in their normal form, and must be such as it can hold */
 } Column;
+
+/* What becomes of a source's date with a zero year, month or day. */
+typedef enum {
+    ZERO_DATES_ERROR, /* the row is an error */
+    ZERO_DATES_NULL,
+    ZERO_DATES_LITERAL
+} ZeroDates;
 
 typedef struct Table {
     guint32 id;          /* number in the migration, from 1; drover.tables.id */

@@ -5,26 +5,9 @@
 #include "schema/mysql/canonical_time.h"
 #include "schema/mysql/charset.h"
 #include "schema/mysql/decimal.h"
+#include "schema/type_oid.h"
 
 #include <string.h>
-
-enum {
-    OID_BYTEA = 17,
-    OID_INT8 = 20,
-    OID_INT2 = 21,
-    OID_INT4 = 23,
-    OID_TEXT = 25,
-    OID_JSON = 114,
-    OID_FLOAT4 = 700,
-    OID_FLOAT8 = 701,
-    OID_FLOAT4_ARRAY = 1021,
-    OID_DATE = 1082,
-    OID_TIMESTAMP = 1114,
-    OID_TIMESTAMPTZ = 1184,
-    OID_INTERVAL = 1186,
-    OID_BIT = 1560,
-    OID_NUMERIC = 1700
-};
 
 static const struct {
     ColumnType type;

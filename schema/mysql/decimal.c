@@ -5,10 +5,13 @@
  */
 #include "schema/mysql/decimal.h"
 
+#include "proto/byte_reader.h"
+
 #include <string.h>
 
 #define GROUP 9
 #define NUMERIC_NEGATIVE 0x4000
+#define NUMERIC_SPECIAL 0x8000 /* NaN and the infinities, together with other bits */
 
 static const guint8 bytes_of_digits[GROUP + 1] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
 
@@ -128,4 +131,68 @@ MysqlDecimal mysql_decimal_of_unsigned(guint64 value)
         decimal.n_integer =
             (guint)g_snprintf(decimal.digits, sizeof decimal.digits, "%" G_GUINT64_FORMAT, value);
     return decimal;
+}
+
+bool mysql_decimal_of_text(const char *text, gsize size, MysqlDecimal *decimal)
+{
+    const char *end = text + size;
+    *decimal = (MysqlDecimal){.negative = size > 0 && *text == '-'};
+    text += decimal->negative;
+    if (text == end)
+        return false;
+    while (text < end && *text == '0')
+        text++;
+    guint n = 0, *count = &decimal->n_integer;
+    for (; text < end; text++) {
+        if (*text == '.' && count == &decimal->n_integer) {
+            count = &decimal->n_fraction;
+            continue;
+        }
+        if (!g_ascii_isdigit(*text) || n == MYSQL_DECIMAL_DIGITS)
+            return false;
+        decimal->digits[n++] = *text;
+        ++*count;
+    }
+    return true;
+}
+
+/* One more digit at the end; false where it does not fit. place: of the digit, 0 is the last one
+ * before the point. */
+static bool put_digit(MysqlDecimal *decimal, int place, guint digit, guint scale)
+{
+    guint n = decimal->n_integer + decimal->n_fraction;
+    if (place < 0 && (guint)-place > scale)
+        return digit == 0;
+    if (place >= 0 && n == 0 && digit == 0)
+        return true;
+    if (n == MYSQL_DECIMAL_DIGITS)
+        return false;
+    decimal->digits[n] = (char)('0' + digit);
+    ++*(place >= 0 ? &decimal->n_integer : &decimal->n_fraction);
+    return true;
+}
+
+/* Group i has the four digits from place (weight - i) * 4 + 3 down; what is not there is zero. */
+bool mysql_decimal_of_numeric(const guint8 *data, gsize size, guint scale, MysqlDecimal *decimal)
+{
+    ByteReader reader = byte_reader(data, size);
+    guint16 n_groups, weight_bits, sign, digits_after, group = 0;
+    if (!byte_reader_u16(&reader, &n_groups) || !byte_reader_u16(&reader, &weight_bits) ||
+        !byte_reader_u16(&reader, &sign) || !byte_reader_u16(&reader, &digits_after) ||
+        (sign & NUMERIC_SPECIAL) != 0)
+        return false;
+    *decimal = (MysqlDecimal){.negative = sign == NUMERIC_NEGATIVE};
+    static const guint units[4] = {1, 10, 100, 1000};
+    int weight = (gint16)weight_bits, first = n_groups > 0 ? MAX(weight, -1) : -1;
+    for (int place = first * 4 + 3; place >= -(int)digits_after; place--) {
+        int at = weight - (place >= 0 ? place / 4 : (place - 3) / 4);
+        if (place % 4 == 3 || place % 4 == -1) {
+            group = 0;
+            if (at >= 0 && at < n_groups && !byte_reader_u16(&reader, &group))
+                return false;
+        }
+        if (!put_digit(decimal, place, group / units[(place % 4 + 4) % 4] % 10, scale))
+            return false;
+    }
+    return true;
 }

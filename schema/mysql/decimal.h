@@ -29,3 +29,13 @@ void mysql_decimal_append_text(const MysqlDecimal *decimal, GString *text);
 void mysql_decimal_append_numeric(const MysqlDecimal *decimal, GByteArray *out);
 
 MysqlDecimal mysql_decimal_of_unsigned(guint64 value);
+
+/* Of "-12.50", with zeros in front or none. False where it is no decimal, or has more digits than
+ * fit. */
+G_GNUC_WARN_UNUSED_RESULT
+bool mysql_decimal_of_text(const char *text, gsize size, MysqlDecimal *decimal);
+
+/* Of PostgreSQL's binary form; zeros at the end of the fraction that a column of this scale has no
+ * room for are left out. False for NaN and infinity, and where there are more digits than fit. */
+G_GNUC_WARN_UNUSED_RESULT
+bool mysql_decimal_of_numeric(const guint8 *data, gsize size, guint scale, MysqlDecimal *decimal);
