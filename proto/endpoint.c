@@ -19,3 +19,8 @@ void endpoint_free(Endpoint *endpoint)
     g_free(endpoint->label);
     g_free(endpoint);
 }
+
+bool endpoint_is_mysql(const Endpoint *endpoint)
+{
+    return strcmp(endpoint->engine, "mysql") == 0;
+}

@@ -5,10 +5,11 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 
 typedef struct Endpoint {
     char *side;     /* "source" or "target": the first word of messages */
-    char *engine;   /* "postgresql" */
+    char *engine;   /* "postgresql", or "mysql" for MySQL and MariaDB */
     char *url;      /* without a password */
     char *password; /* NULL: the client library's own ways (~/.pgpass) */
     char *tls_mode; /* libpq's sslmode words; NULL: the library's default */
@@ -20,3 +21,6 @@ typedef struct Endpoint {
 
 /* Overwrites the password before it gives the memory back. NULL is fine. */
 void endpoint_free(Endpoint *endpoint);
+
+/* MySQL or MariaDB: which of the two only the server itself can tell. */
+bool endpoint_is_mysql(const Endpoint *endpoint);

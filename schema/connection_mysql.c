@@ -122,9 +122,11 @@ static MYSQL *connect_once(const Endpoint *endpoint, const Address *address, con
 {
     MYSQL *mysql = mysql_init(NULL);
     unsigned long largest = LARGEST_PACKET;
+    unsigned int protocol = MYSQL_PROTOCOL_TCP; /* "localhost" would be a socket otherwise */
     const char *password =
         endpoint->password ? endpoint->password : g_uri_get_password(address->uri);
     g_assert(mysql);
+    mysql_options(mysql, MYSQL_OPT_PROTOCOL, &protocol);
     mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &address->connect_timeout);
     mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &read_timeout_s);
     mysql_options(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &largest);
