@@ -69,6 +69,28 @@ static void check_names(const Setting *source, const Setting *target, Problems *
                      target->option->path);
 }
 
+/* NULL: an error. */
+static char *read_zero_dates(const Config *config, const Setting *element, Problems *problems)
+{
+    const Setting *setting = setting_good(element, "zero_dates");
+    g_autoptr(GError) wrong = NULL;
+    if (setting == NULL)
+        return NULL;
+    if (config->source != NULL && !endpoint_is_mysql(config->source))
+        problems_add(
+            problems, setting->line, setting->column,
+            "%s is for sources that are MySQL or MariaDB: no other database has such dates",
+            setting->option->path);
+    if (strcmp(setting->text, "error") == 0)
+        return NULL;
+    if (strcmp(setting->text, "null") != 0 && !config_check_moment(setting->text, &wrong)) {
+        g_autofree char *quoted = problems_quote(setting->text);
+        problems_add(problems, setting->value_line, setting->value_column, "%s: '%s': %s",
+                     setting->option->path, quoted, wrong->message);
+    }
+    return g_strdup(setting->text);
+}
+
 static void read_line(Config *config, const Setting *element, GHashTable *seen, Problems *problems)
 {
     const Setting *source = setting_good(element, "source");
@@ -88,6 +110,7 @@ static void read_line(Config *config, const Setting *element, GHashTable *seen, 
     MappingLine *line = mapping_line_new(source->text, element->line);
     g_ptr_array_add(config->lines, line);
     line->target = target != NULL ? g_strdup(target->text) : NULL;
+    line->zero_dates = read_zero_dates(config, element, problems);
     check_names(source, target, problems);
     for (guint i = 0; exclude != NULL && i < exclude->children->len; i++) {
         const Setting *pattern = g_ptr_array_index(exclude->children, i);

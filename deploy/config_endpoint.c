@@ -1,29 +1,34 @@
 #include "deploy/config_endpoint.h"
 
+#include "deploy/config_endpoint_engine.h"
 #include "deploy/config_secret.h"
 
 #include <errno.h>
-#include <libpq-fe.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { LONGEST_PASSWORD = 1024 };
 
+const char config_endpoint_no_password[] =
+    "a password does not belong in the URL: use password_file or password_env";
+const char config_endpoint_no_database[] = "the URL names no database";
+
 static const struct {
     const char *scheme;
-    bool supported;
+    const char *engine; /* NULL: known, but not supported yet */
+    EndpointRead read;
 } schemes[] = {
-    {"postgresql", true}, {"postgres", true}, {"mysql", false}, {"mariadb", false},
-    {"sqlserver", false}, {"kafka", false},   {"file", false},  {"s3", false},
+    {"postgresql", "postgresql", config_endpoint_pg_read},
+    {"postgres", "postgresql", config_endpoint_pg_read},
+    {"mysql", "mysql", config_endpoint_mysql_read},
+    {"mariadb", "mysql", config_endpoint_mysql_read},
+    {"sqlserver", NULL, NULL},
+    {"kafka", NULL, NULL},
+    {"file", NULL, NULL},
+    {"s3", NULL, NULL},
 };
 
-/* Parameters of a URL that say the same as a key of tls. */
-static const struct {
-    const char *parameter, *key;
-} tls_parameters[] = {
-    {"sslmode", "mode"}, {"sslrootcert", "ca"}, {"sslcert", "cert"}, {"sslkey", "key"}};
-
-static void add(Problems *problems, const Setting *setting, const char *message)
+void config_endpoint_refuse(Problems *problems, const Setting *setting, const char *message)
 {
     problems_add(problems, setting->value_line, setting->value_column, "%s: %s",
                  setting->option->path, message);
@@ -39,19 +44,13 @@ void endpoint_address_clear(EndpointAddress *address)
 
 bool endpoint_address_equal(const EndpointAddress *a, const EndpointAddress *b)
 {
-    return g_ascii_strcasecmp(a->host, b->host) == 0 && strcmp(a->port, b->port) == 0 &&
-           g_strcmp0(a->database, b->database) == 0 && g_strcmp0(a->service, b->service) == 0;
+    return g_strcmp0(a->engine, b->engine) == 0 && g_ascii_strcasecmp(a->host, b->host) == 0 &&
+           strcmp(a->port, b->port) == 0 && g_strcmp0(a->database, b->database) == 0 &&
+           g_strcmp0(a->service, b->service) == 0;
 }
 
-static const char *parameter(const PQconninfoOption *options, const char *keyword)
-{
-    for (; options->keyword != NULL; options++)
-        if (strcmp(options->keyword, keyword) == 0)
-            return options->val != NULL && *options->val != '\0' ? options->val : NULL;
-    return NULL;
-}
-
-static bool check_scheme(const Setting *url, Problems *problems)
+/* Its place in schemes; -1 and a problem where it cannot be used. */
+static int find_scheme(const Setting *url, Problems *problems)
 {
     const char *end = strstr(url->text, "://");
     g_autofree char *scheme =
@@ -59,58 +58,28 @@ static bool check_scheme(const Setting *url, Problems *problems)
     for (gsize i = 0; i < G_N_ELEMENTS(schemes); i++) {
         if (strcmp(schemes[i].scheme, scheme) != 0)
             continue;
-        if (!schemes[i].supported)
-            problems_add(problems, url->value_line, url->value_column,
-                         "not supported yet: '%s://' for %s; supported: postgresql://", scheme,
-                         url->option->path);
-        return schemes[i].supported;
+        if (schemes[i].engine != NULL)
+            return (int)i;
+        problems_add(problems, url->value_line, url->value_column,
+                     "not supported yet: '%s://' for %s; supported: postgresql://, mysql://, "
+                     "mariadb://",
+                     scheme, url->option->path);
+        return -1;
     }
-    add(problems, url, "a URL such as postgresql://user@host:5432/database is needed");
-    return false;
+    config_endpoint_refuse(problems, url,
+                           "a URL such as postgresql://user@host:5432/database or "
+                           "mysql://user@host:3306/database is needed");
+    return -1;
 }
 
-/* libpq's own words on a bad URL repeat parts of it, which may be a password. */
-static PQconninfoOption *parse_url(const Setting *url, Problems *problems)
+static void read_url(const Setting *url, const Setting *tls, ConfigEnvironment environment,
+                     Problems *problems, EndpointAddress *address)
 {
-    if (!check_scheme(url, problems))
-        return NULL;
-    PQconninfoOption *options = PQconninfoParse(url->text, NULL);
-    if (options == NULL) {
-        add(problems, url,
-            "not a URL that libpq understands: postgresql://user@host:port/database?parameter="
-            "value, special characters as %XX, and never a password");
-        return NULL;
-    }
-    if (parameter(options, "password") != NULL || parameter(options, "sslpassword") != NULL) {
-        add(problems, url,
-            "a password does not belong in the URL: use password_file or password_env");
-        PQconninfoFree(options);
-        return NULL;
-    }
-    if (parameter(options, "dbname") == NULL && parameter(options, "service") == NULL) {
-        add(problems, url, "the URL names no database");
-        PQconninfoFree(options);
-        return NULL;
-    }
-    return options;
-}
-
-static const char *first_of(const char *a, const char *b, const char *c)
-{
-    if (a != NULL)
-        return a;
-    return b != NULL && *b != '\0' ? b : c;
-}
-
-static void read_address(const PQconninfoOption *options, ConfigEnvironment environment,
-                         EndpointAddress *address)
-{
-    const char *host =
-        first_of(parameter(options, "host"), parameter(options, "hostaddr"), environment("PGHOST"));
-    address->host = g_strdup(first_of(host, NULL, "[local]"));
-    address->port = g_strdup(first_of(parameter(options, "port"), environment("PGPORT"), "5432"));
-    address->database = g_strdup(parameter(options, "dbname"));
-    address->service = g_strdup(parameter(options, "service"));
+    int scheme = find_scheme(url, problems);
+    if (scheme < 0)
+        return;
+    address->engine = schemes[scheme].engine;
+    schemes[scheme].read(url, tls, environment, problems, address);
 }
 
 static char *make_label(const char *side, const EndpointAddress *address)
@@ -134,9 +103,10 @@ static char *read_password_file(const Setting *file, Problems *problems)
         length--;
     char *password = NULL;
     if (length == 0)
-        add(problems, file, "the file holds no password");
+        config_endpoint_refuse(problems, file, "the file holds no password");
     else if (length > LONGEST_PASSWORD || memchr(bytes, '\0', length) != NULL)
-        add(problems, file, "the file holds no password: longer than 1 KiB, or binary");
+        config_endpoint_refuse(problems, file,
+                               "the file holds no password: longer than 1 KiB, or binary");
     else
         password = g_strndup(bytes, length);
     explicit_bzero(bytes, sizeof bytes);
@@ -147,7 +117,7 @@ static char *read_password_environment(const Setting *name, ConfigEnvironment en
                                        Problems *problems)
 {
     if (!config_is_variable(name->text, strlen(name->text))) {
-        add(problems, name, "the name of an environment variable is needed");
+        config_endpoint_refuse(problems, name, "the name of an environment variable is needed");
         return NULL;
     }
     const char *value = environment(name->text);
@@ -205,38 +175,24 @@ static void check_tls_files(const Setting *tls, Problems *problems)
                      cert != NULL ? "key" : "cert");
 }
 
-static void check_tls(const Setting *tls, const PQconninfoOption *options, Problems *problems)
-{
-    check_tls_files(tls, problems);
-    for (gsize i = 0; i < G_N_ELEMENTS(tls_parameters); i++) {
-        const Setting *key = setting_child(tls, tls_parameters[i].key);
-        if (key != NULL && options != NULL &&
-            parameter(options, tls_parameters[i].parameter) != NULL)
-            problems_add(problems, key->line, key->column,
-                         "contradiction: %s, and %s in the URL; name one of them",
-                         key->option->path, tls_parameters[i].parameter);
-    }
-}
-
 Endpoint *config_endpoint_read(const Setting *setting, ConfigEnvironment environment,
                                Problems *problems, EndpointAddress *address)
 {
     guint before = problems_count(problems);
     const Setting *url = setting_good(setting, "url");
     const Setting *tls = setting_good(setting, "tls");
-    PQconninfoOption *options = url != NULL ? parse_url(url, problems) : NULL;
     g_autofree char *password = read_password(setting, environment, problems);
     if (tls != NULL)
-        check_tls(tls, options, problems);
-    if (options == NULL || problems_count(problems) > before) {
-        PQconninfoFree(options);
+        check_tls_files(tls, problems);
+    if (url != NULL)
+        read_url(url, tls, environment, problems, address);
+    if (url == NULL || problems_count(problems) > before) {
+        endpoint_address_clear(address);
         return NULL;
     }
-    read_address(options, environment, address);
-    PQconninfoFree(options);
     Endpoint *endpoint = g_new0(Endpoint, 1);
     endpoint->side = g_strdup(setting->option->path);
-    endpoint->engine = g_strdup("postgresql");
+    endpoint->engine = g_strdup(address->engine);
     endpoint->url = g_strdup(url->text);
     endpoint->password = g_steal_pointer(&password);
     endpoint->tls_mode = g_strdup(setting_text(tls, "mode"));

@@ -2,7 +2,8 @@
  * Config endpoint: one side of a migration file as an Endpoint: address, password, TLS.
  *
  * A password comes from a file or the environment and goes into Endpoint.password only: into no
- * URL, no message and no stored text.
+ * URL, no message and no stored text. What a URL may say is each engine's own affair:
+ * config_endpoint_pg.c and config_endpoint_mysql.c.
  */
 #pragma once
 
@@ -13,7 +14,8 @@
 
 /* What tells two databases apart. */
 typedef struct EndpointAddress {
-    char *host; /* "[local]" for libpq's default socket */
+    const char *engine; /* Endpoint.engine */
+    char *host;         /* "[local]" for libpq's default socket */
     char *port;
     char *database; /* NULL where a service names it */
     char *service;  /* of pg_service.conf; NULL */

@@ -179,6 +179,48 @@ bool config_parse_boolean(const char *text, bool *value, GError **error)
     return true;
 }
 
+/* Reads `n` digits and the character behind them, which may be the end of the text. */
+static bool read_digits(const char **text, int n, char end, int *number)
+{
+    *number = 0;
+    for (int i = 0; i < n; i++) {
+        if (!g_ascii_isdigit((*text)[i]))
+            return false;
+        *number = *number * 10 + ((*text)[i] - '0');
+    }
+    if ((*text)[n] != end)
+        return false;
+    *text += n + (end != '\0');
+    return true;
+}
+
+static bool is_time(const char *text)
+{
+    int hour, minute, second;
+    if (!read_digits(&text, 2, ':', &hour) || !read_digits(&text, 2, ':', &minute) || hour > 23 ||
+        minute > 59)
+        return false;
+    gsize rest = strlen(text);
+    if (rest == 2)
+        return read_digits(&text, 2, '\0', &second) && second < 60;
+    return read_digits(&text, 2, '.', &second) && second < 60 && rest <= 9 && *text != '\0' &&
+           text[strspn(text, "0123456789")] == '\0';
+}
+
+bool config_check_moment(const char *text, GError **error)
+{
+    int year, month, day;
+    const char *at = text;
+    bool only_date = strlen(text) == strlen("1970-01-01");
+    if (read_digits(&at, 4, '-', &year) && read_digits(&at, 2, '-', &month) &&
+        read_digits(&at, 2, only_date ? '\0' : ' ', &day) && year > 0 &&
+        g_date_valid_dmy((GDateDay)day, (GDateMonth)month, (GDateYear)year) &&
+        (only_date || is_time(at)))
+        return true;
+    return fail(error, "error, null, or a date of the calendar is needed, such as 1970-01-01 or "
+                       "'1970-01-01 00:00:00'");
+}
+
 bool config_check_name(const char *text, GError **error)
 {
     gsize length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");

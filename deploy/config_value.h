@@ -31,6 +31,10 @@ char *config_duration_units(const char *separator);
 bool config_parse_count(const char *text, guint64 *count, GError **error);
 bool config_parse_boolean(const char *text, bool *value, GError **error);
 
+/* A date, "1970-01-01", or a date and a time, "1970-01-01 00:00:00", with up to 6 digits behind the
+ * seconds; one that the calendar has. */
+bool config_check_moment(const char *text, GError **error);
+
 /* A migration's name: [a-z][a-z0-9_]{0,39}. */
 bool config_check_name(const char *text, GError **error);
 /* schema.table with '*' anywhere in the table's part, or a lone '*' as the schema's; a part in

@@ -26,6 +26,7 @@ static const char *const type_names[OPTION_TYPES] = {
     [OPTION_NUMBER] = "a number",
     [OPTION_BOOLEAN] = "true or false",
     [OPTION_TEXTS] = "a mapping of texts",
+    [OPTION_POLICY] = "error, null or a value",
     [OPTION_OTHER] = "of several forms",
 };
 

@@ -21,8 +21,9 @@ typedef enum {
     OPTION_COUNT,
     OPTION_NUMBER,
     OPTION_BOOLEAN,
-    OPTION_TEXTS, /* any names, each with a text */
-    OPTION_OTHER, /* one of several forms */
+    OPTION_TEXTS,  /* any names, each with a text */
+    OPTION_POLICY, /* for a value that cannot be moved: error, null, or what stands for it */
+    OPTION_OTHER,  /* one of several forms */
     OPTION_TYPES
 } OptionType;
 

@@ -156,7 +156,7 @@ static json_t *scalar_schema(const Option *option)
     case OPTION_NAME:
         return pattern_schema("^[a-z][a-z0-9_]{0,39}$");
     case OPTION_URL:
-        return pattern_schema("^postgres(ql)?://");
+        return pattern_schema("^(postgres(ql)?|mysql|mariadb)://");
     case OPTION_PATTERN:
         return pattern_schema("^.+[.].+$");
     case OPTION_WORD:
@@ -170,6 +170,8 @@ static json_t *scalar_schema(const Option *option)
         return json_pack("{s:s}", "type", "number");
     case OPTION_BOOLEAN:
         return json_pack("{s:s}", "type", "boolean");
+    case OPTION_POLICY:
+        return json_pack("{s:[s, s]}", "type", "string", "null");
     default:
         return pattern_schema(".");
     }

@@ -96,6 +96,11 @@ static bool check_bounds(Reader *reader, Setting *setting, const char *raw)
     return false;
 }
 
+static bool is_null(const char *text)
+{
+    return config_scalar_kind(text, true) == CONFIG_EMPTY;
+}
+
 static void make_canonical(Setting *setting, const char *directory)
 {
     char *canonical = NULL;
@@ -105,6 +110,8 @@ static void make_canonical(Setting *setting, const char *directory)
         canonical = config_format_size(setting->number);
     else if (setting->option->type == OPTION_COUNT)
         canonical = g_strdup_printf("%" G_GUINT64_FORMAT, setting->number);
+    else if (setting->option->type == OPTION_POLICY && is_null(setting->text))
+        canonical = g_strdup("null");
     if (canonical == NULL)
         return;
     g_free(setting->text);
@@ -131,6 +138,11 @@ static void parse_scalar(Reader *reader, Setting *setting, const char *raw)
         good = parse_number(setting->option->type, setting->text, &setting->number, &error) &&
                check_bounds(reader, setting, raw);
         break;
+    case OPTION_POLICY: /* null is a word here, nothing is none */
+        if (*setting->text == '\0')
+            add_wrong_type(reader, setting, config_kind_name(CONFIG_EMPTY));
+        good = *setting->text != '\0';
+        break;
     case OPTION_BOOLEAN:
         good = config_parse_boolean(setting->text, &flag, &error);
         setting->number = flag;
@@ -147,6 +159,8 @@ static void parse_scalar(Reader *reader, Setting *setting, const char *raw)
 static bool accepts(OptionType type, ConfigKind kind)
 {
     switch (type) {
+    case OPTION_POLICY:
+        return kind == CONFIG_TEXT || kind == CONFIG_EMPTY;
     case OPTION_TEXTS: /* an entry: whatever stands there is taken as text */
         return true;
     case OPTION_COUNT:

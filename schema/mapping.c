@@ -22,6 +22,7 @@ void mapping_line_free(MappingLine *line)
         return;
     g_free(line->source);
     g_free(line->target);
+    g_free(line->zero_dates);
     g_clear_pointer(&line->exclude, g_ptr_array_unref);
     g_free(line);
 }

@@ -13,6 +13,7 @@ typedef struct MappingLine {
     char *source;       /* "schema.table", "schema.*", "*.*"; '*' anywhere in the table's part */
     char *target;       /* same form; NULL: as the source. '*' stands for the source's name */
     GPtrArray *exclude; /* char * patterns */
+    char *zero_dates;   /* "null", or a date that stands for them; NULL: they are errors */
     guint line;         /* in the migration file, for messages */
 } MappingLine;
 

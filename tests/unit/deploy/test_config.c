@@ -194,6 +194,52 @@ static void test_table_patterns(void **state)
         "m.yaml:12:14: tables[].source: '\"a.b': schema.table, schema.* or *.* is needed");
 }
 
+#define WITH_TABLES(lines) WITH_SOURCE("source: {url: \"mysql://db1/shop\"}\n") "tables:\n" lines
+
+static void test_zero_dates(void **state)
+{
+    (void)state;
+    static const char *const policies[] = {NULL,   NULL,         "null",
+                                           "null", "1970-01-01", "1970-01-01 00:00:01.25"};
+    g_autoptr(Config) config =
+        migration_file_parse(WITH_TABLES("  - {source: shop.a}\n"
+                                         "  - {source: shop.b, zero_dates: error}\n"
+                                         "  - {source: shop.c, zero_dates: null}\n"
+                                         "  - {source: shop.d, zero_dates: ~}\n"
+                                         "  - {source: shop.e, zero_dates: 1970-01-01}\n"
+                                         "  - source: shop.f\n"
+                                         "    zero_dates: 1970-01-01 00:00:01.25\n"));
+    assert_int_equal(config->lines->len, G_N_ELEMENTS(policies));
+    for (guint i = 0; i < config->lines->len; i++) {
+        const MappingLine *line = g_ptr_array_index(config->lines, i);
+        assert_int_equal(g_strcmp0(line->zero_dates, policies[i]), 0);
+    }
+    assert_non_null(strstr(config->resolved, "tables[4].zero_dates: null\n"));
+}
+
+static void test_zero_dates_that_are_none(void **state)
+{
+    (void)state;
+    assert_migration_file_refused(
+        WITH_TABLES("  - {source: shop.a, zero_dates: 1970-02-30}\n"
+                    "  - {source: shop.b, zero_dates: 1970}\n"
+                    "  - {source: shop.c, zero_dates: }\n"),
+        "m.yaml:5:34: tables[].zero_dates: '1970-02-30': error, null, or a date of the calendar is "
+        "needed, such as 1970-01-01 or '1970-01-01 00:00:00'\n"
+        "m.yaml:6:34: wrong type: error, null or a value is needed for tables[].zero_dates, this "
+        "is a number\n"
+        "m.yaml:7:34: wrong type: error, null or a value is needed for tables[].zero_dates, this "
+        "is empty");
+}
+
+static void test_zero_dates_of_postgresql(void **state)
+{
+    (void)state;
+    assert_migration_file_refused(BASE "tables: [{source: a.b, zero_dates: null}]\n",
+                                  "m.yaml:6:24: tables[].zero_dates is for sources that are MySQL "
+                                  "or MariaDB: no other database has such dates");
+}
+
 static void test_line_without_a_source(void **state)
 {
     (void)state;
@@ -251,6 +297,9 @@ int main(void)
         cmocka_unit_test(test_ipv6_host_stands_in_brackets),
         cmocka_unit_test(test_same_table_twice),
         cmocka_unit_test(test_table_patterns),
+        cmocka_unit_test(test_zero_dates),
+        cmocka_unit_test(test_zero_dates_that_are_none),
+        cmocka_unit_test(test_zero_dates_of_postgresql),
         cmocka_unit_test(test_line_without_a_source),
         cmocka_unit_test(test_empty_list),
         FOLDER_TEST(test_load_takes_paths_from_the_files_folder),

@@ -110,6 +110,31 @@ static void test_only_true_and_false_are_booleans(void **state)
         assert_false(config_parse_boolean(texts[i], &value, NULL));
 }
 
+static void test_moments_of_the_calendar(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"1970-01-01", "2024-02-29", "9999-12-31 23:59:59",
+                                       "1970-01-01 00:00:01.5", "0001-01-01 00:00:00.123456"};
+    static const char *const bad[] = {"",
+                                      "0000-00-00",
+                                      "0000-01-01",
+                                      "2023-02-29",
+                                      "1970-1-1",
+                                      "1970-01-01T00:00:00",
+                                      "1970-01-01 00:00",
+                                      "1970-01-01 24:00:00",
+                                      "1970-01-01 00:60:00",
+                                      "1970-01-01 00:00:60",
+                                      "1970-01-01 00:00:00.",
+                                      "1970-01-01 00:00:00.1234567",
+                                      "1970-01-01 00:00:00+00"};
+    for (gsize i = 0; i < G_N_ELEMENTS(good); i++)
+        assert_true(config_check_moment(good[i], NULL));
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++)
+        if (config_check_moment(bad[i], NULL))
+            fail_msg("'%s' is taken", bad[i]);
+}
+
 static void test_kinds_of_plain_scalars(void **state)
 {
     (void)state;
@@ -170,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_durations_in_every_unit),
         cmocka_unit_test(test_duration_needs_a_unit),
         cmocka_unit_test(test_only_true_and_false_are_booleans),
+        cmocka_unit_test(test_moments_of_the_calendar),
         cmocka_unit_test(test_kinds_of_plain_scalars),
         cmocka_unit_test(test_quoted_scalars_are_text),
         cmocka_unit_test(test_expansion_has_an_end),
