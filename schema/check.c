@@ -55,70 +55,20 @@ void check_add(Check *check, FindingLevel level, const char *name, const char *r
     preflight_add(check->preflight, level, name, text, remedy);
 }
 
-static FindingLevel level_of(const char *word)
+void check_add_missing(Check *check, const char *name, const char *account, GPtrArray *statements)
 {
-    if (strcmp(word, "pass") == 0)
-        return FINDING_PASS;
-    return strcmp(word, "warn") == 0 ? FINDING_WARN : FINDING_FAIL;
-}
-
-bool check_add_rows(Check *check, PGconn *connection, const char *sql, int n,
-                    const char *const *values, GError **error)
-{
-    g_autoptr(PGresult) result = pg_query_params(connection, sql, n, values, error);
-    if (result == NULL)
-        return false;
-    for (int row = 0; row < PQntuples(result); row++)
-        check_add(check, level_of(PQgetvalue(result, row, 0)), PQgetvalue(result, row, 1),
-                  PQgetisnull(result, row, 3) ? NULL : PQgetvalue(result, row, 3), "%s",
-                  PQgetvalue(result, row, 2));
-    return true;
-}
-
-bool check_add_missing(Check *check, PGconn *connection, const char *name, const char *sql, int n,
-                       const char *const *values, GError **error)
-{
-    g_autoptr(PGresult) result = pg_query_params(connection, sql, n, values, error);
-    if (result == NULL)
-        return false;
-    int missing = PQntuples(result);
+    guint missing = statements->len;
     if (missing == 0) {
-        check_add(check, FINDING_PASS, name, NULL, "role %s has the privileges that drover needs",
-                  PQuser(connection));
-        return true;
+        check_add(check, FINDING_PASS, name, NULL, "%s has the privileges that drover needs",
+                  account);
+        return;
     }
     g_autoptr(GString) remedy = g_string_new(NULL);
-    for (int row = 0; row < missing; row++)
-        g_string_append_printf(remedy, "%s%s", row > 0 ? " " : "", PQgetvalue(result, row, 0));
-    check_add(check, FINDING_FAIL, name, remedy->str, "role %s lacks %d privilege%s",
-              PQuser(connection), missing, missing == 1 ? "" : "s");
-    return true;
-}
-
-/* "15.20 (Debian ...)" is 15.20. */
-static char *short_version(const char *version)
-{
-    return g_strndup(version, strcspn(version, " "));
-}
-
-static bool read_identity(Check *check, GError **error)
-{
-    g_autoptr(PGresult) result = pg_query(check->source, embedded_check_identity, error);
-    if (result == NULL)
-        return false;
-    Preflight *preflight = check->preflight;
-    preflight->source_identity = g_strdup(PQgetvalue(result, 0, 0));
-    preflight->source_version = short_version(PQgetvalue(result, 0, 1));
-    check->source_encoding = g_strdup(PQgetvalue(result, 0, 2));
-    preflight->target_version = short_version(PQparameterStatus(check->target, "server_version"));
-    return true;
-}
-
-static bool check_source(Check *check, GError **error)
-{
-    const char *started = check->started ? "true" : "false";
-    const char *values[] = {check->migration->slot, started};
-    return check_add_rows(check, check->source, embedded_check_source, 2, values, error);
+    for (guint i = 0; i < missing; i++)
+        g_string_append_printf(remedy, "%s%s", i > 0 ? " " : "",
+                               (const char *)g_ptr_array_index(statements, i));
+    check_add(check, FINDING_FAIL, name, remedy->str, "%s lacks %u privilege%s", account, missing,
+              missing == 1 ? "" : "s");
 }
 
 /* Names a sentence about a table after the table, and cuts the statement off that stands on a line
@@ -156,7 +106,7 @@ static void add_sizes(Check *check)
 
 static bool check_tables(Check *check, GPtrArray *lines, GError **error)
 {
-    g_autoptr(GPtrArray) catalog = catalog_pg_tables(check->source, error);
+    g_autoptr(GPtrArray) catalog = catalog_pg_tables(check->source->pg, error);
     if (catalog == NULL)
         return false;
     g_autoptr(GPtrArray) findings = g_ptr_array_new_with_free_func(g_free);
@@ -169,16 +119,8 @@ static bool check_tables(Check *check, GPtrArray *lines, GError **error)
         check_add(check, FINDING_FAIL, "mapping", NULL, "the source has no table to move");
     else
         add_sizes(check);
-    check->preflight->not_moved = catalog_pg_not_moved(check->source, error);
+    check->preflight->not_moved = catalog_pg_not_moved(check->source->pg, error);
     return check->preflight->not_moved != NULL;
-}
-
-static bool check_source_privileges(Check *check, GError **error)
-{
-    g_autofree char *oids = catalog_pg_oids(check->migration->tables);
-    const char *values[] = {oids, check->started ? "true" : "false"};
-    return check_add_missing(check, check->source, "source.privileges",
-                             embedded_check_source_privileges, 2, values, error);
 }
 
 static void add_target_names(Check *check)
@@ -211,8 +153,8 @@ static bool check_plan(Check *check, GError **error)
         return true;
     }
     g_autoptr(GPtrArray) left_out = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) steps =
-        ddl_plan_full(check->source, check->migration->tables, left_out, check->relations, error);
+    g_autoptr(GPtrArray) steps = ddl_plan_full(check->source->pg, check->migration->tables,
+                                               left_out, check->relations, error);
     if (steps == NULL)
         return false;
     for (guint i = 0; i < left_out->len; i++)
@@ -222,13 +164,12 @@ static bool check_plan(Check *check, GError **error)
 
 static bool check_all(Check *check, GPtrArray *lines, GError **error)
 {
-    if (!read_identity(check, error) || !check_source(check, error))
+    bool readable = false;
+    if (!check_source_pg(check, &readable, error))
         return false;
-    /* An older server's catalog cannot be read. */
-    if (PQserverVersion(check->source) < 140000)
-        return true;
-    return check_tables(check, lines, error) && check_source_privileges(check, error) &&
-           check_plan(check, error) && check_target(check, error);
+    return !readable || (check_tables(check, lines, error) &&
+                         check_source_pg_tables(check, error) && check_plan(check, error) &&
+                         check_target_pg(check, error) && check_collations_pg(check, error));
 }
 
 /* Both sides are tried, so that one run tells about both. */
@@ -236,8 +177,8 @@ static bool connect_both(Check *check, GError **error)
 {
     GError *source_error = NULL, *target_error = NULL;
     g_autofree char *label = g_strdup_printf("drover %s plan", check->migration->name);
-    check->source = pg_connect(check->migration->source, label, PG_ORDINARY, &source_error);
-    check->target = pg_connect(check->migration->target, label, PG_ORDINARY, &target_error);
+    check->source = server_open(check->migration->source, label, &source_error);
+    check->target = server_open(check->migration->target, label, &target_error);
     if (source_error != NULL && target_error != NULL) {
         g_autofree char *both = g_strdup_printf("; %s", target_error->message);
         char *message = g_strconcat(source_error->message, both, NULL);
@@ -245,8 +186,11 @@ static bool connect_both(Check *check, GError **error)
         source_error->message = message;
         g_clear_error(&target_error);
     }
-    if (source_error == NULL && target_error == NULL)
+    if (source_error == NULL && target_error == NULL) {
+        check->preflight->source_version = g_strdup(check->source->version_text);
+        check->preflight->target_version = g_strdup(check->target->version_text);
         return true;
+    }
     g_propagate_error(error, source_error != NULL ? source_error : target_error);
     return false;
 }
@@ -262,8 +206,8 @@ Preflight *check_preflight(Migration *migration, GPtrArray *lines, bool started,
         g_prefix_error(error, "preflight: ");
         done = false;
     }
-    g_clear_pointer(&check.source, PQfinish);
-    g_clear_pointer(&check.target, PQfinish);
+    g_clear_pointer(&check.source, server_close);
+    g_clear_pointer(&check.target, server_close);
     g_ptr_array_unref(check.relations);
     g_free(check.source_encoding);
     if (!done) {

@@ -4,7 +4,6 @@ select pg_catalog.format('%s/%s', s.system_identifier,
            case when pg_catalog.pg_is_in_recovery() then c.timeline_id
                 else ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8))::bit(32)::int
            end),
-       pg_catalog.current_setting('server_version'),
        pg_catalog.current_setting('server_encoding')
 from pg_catalog.pg_control_system() s
 cross join pg_catalog.pg_control_checkpoint() c

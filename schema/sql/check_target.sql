@@ -1,5 +1,5 @@
 -- Findings about the target's server: level, name, text, remedy. $1: the source's major version,
--- $2: the source's encoding.
+-- $2: the source's encoding (both null where it is no PostgreSQL; its texts are UTF-8 then).
 with s as (
     select pg_catalog.current_setting('server_version_num')::int as version_num,
            pg_catalog.current_setting('server_version') as version,
@@ -19,9 +19,9 @@ union all
 select 'fail', 'target.standby', 'the target is a standby and cannot be written', 'name the primary in target: url'
 from s where standby
 union all
-select case when encoding = 'UTF8' or encoding = $2 then 'pass' else 'fail' end, 'target.encoding',
-       pg_catalog.format('the target''s encoding is %s, the source''s %s', encoding, $2),
-       case when encoding <> 'UTF8' and encoding <> $2
+select case when encoding in ('UTF8', coalesce($2, 'UTF8')) then 'pass' else 'fail' end, 'target.encoding',
+       pg_catalog.format('the target''s encoding is %s, the source''s %s', encoding, coalesce($2, 'UTF8')),
+       case when encoding not in ('UTF8', coalesce($2, 'UTF8'))
             then pg_catalog.format('create database %I encoding %L template template0; -- again, under this encoding',
-                                   pg_catalog.current_database(), $2::text) end
+                                   pg_catalog.current_database(), coalesce($2, 'UTF8')) end
 from s
