@@ -286,7 +286,7 @@ static bool mark_is_due(Capture *capture)
     if (position_compare(capture->seen, recorded) <= 0)
         return false;
     gint64 interval = capture->marker_asked ? ASKED_INTERVAL : MARK_INTERVAL;
-    return capture->seen.major - recorded.major > MARK_DISTANCE ||
+    return position_distance(recorded, capture->seen) > MARK_DISTANCE ||
            now(capture) - capture->last_mark >= interval;
 }
 

@@ -145,7 +145,7 @@ bool bus_owner_remove(const BusOps *ops, const BusOptions *options, const char *
     return *removed;
 }
 
-static gint64 last_source_time(const BusOps *ops, Bus *bus, const BusInfo *info)
+static void look_at_last(const BusOps *ops, Bus *bus, const BusInfo *info, BusLook *look)
 {
     const guint8 *data;
     gsize size;
@@ -153,19 +153,21 @@ static gint64 last_source_time(const BusOps *ops, Bus *bus, const BusInfo *info)
     Record record;
 
     if (info->last_sequence < info->first_sequence)
-        return 0;
+        return;
     ops->seek(bus, info->last_sequence);
     if (ops->read(bus, 0, &sequence, &data, &size, NULL) != BUS_RECORD)
-        return 0;
+        return;
     g_autoptr(Arena) arena = arena_new(64 * 1024);
     if (!record_unpack(data, size, arena, &record, NULL))
-        return 0;
-    return record.n_transactions > 0 ? record.transactions[record.n_transactions - 1].commit_time
-                                     : record.source_time;
+        return;
+    const Transaction *last =
+        record.n_transactions > 0 ? &record.transactions[record.n_transactions - 1] : NULL;
+    look->source_time = last != NULL ? last->commit_time : record.source_time;
+    look->position = last != NULL ? last->position : record.position;
 }
 
 bool bus_owner_look(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
-                    guint64 *bytes, gint64 *source_time, GError **error)
+                    BusLook *look, GError **error)
 {
     BusInfo info;
     Bus *bus = ops->open(options, BUS_READ, error);
@@ -173,8 +175,8 @@ bool bus_owner_look(const BusOps *ops, const BusOptions *options, const char *st
         return false;
     bool found = ops->info(bus, &info, error) && check_uuid(options, &info, stored_uuid, error);
     if (found) {
-        *bytes = info.bytes;
-        *source_time = last_source_time(ops, bus, &info);
+        look->bytes = info.bytes;
+        look_at_last(ops, bus, &info, look);
     }
     ops->close(bus);
     return found;

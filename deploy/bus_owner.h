@@ -28,7 +28,14 @@ bool bus_owner_check(const BusOps *ops, const BusOptions *options, const char *s
 bool bus_owner_remove(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
                       bool *removed, GError **error);
 
-/* What `status` tells of a bus. source_time is of its last record (microseconds; 0 where unknown).
- * False where it cannot be read from this host, or is another's. */
+/* What `status` tells of a bus. */
+typedef struct BusLook {
+    guint64 bytes;
+    gint64 source_time; /* of the last record, microseconds; 0 where unknown */
+    Position position;  /* up to which it has the source's log, as the last record says; zero where
+                         * that is the middle of a transaction */
+} BusLook;
+
+/* False where it cannot be read from this host, or is another's. */
 bool bus_owner_look(const BusOps *ops, const BusOptions *options, const char *stored_uuid,
-                    guint64 *bytes, gint64 *source_time, GError **error);
+                    BusLook *look, GError **error);

@@ -27,14 +27,14 @@ static bool ask(Control *control, const char *sql, GError **error)
 
 /* --- The name --------------------------------------------------------------------------------- */
 
-static bool ask_name(CommandLine *line, const char *name, GError **error)
+static bool ask_name(CommandLine *line, const char *name, bool has_slot, GError **error)
 {
     char answer[128] = "";
 
     fprintf(line->err,
-            "This releases the slot on the source, and migration %s cannot go on.\n"
+            "%smigration %s cannot go on.\n"
             "Type the migration's name to drop it: ",
-            name);
+            has_slot ? "This releases the slot on the source, and " : "After this ", name);
     fflush(line->err);
     if (fgets(answer, sizeof answer, stdin) != NULL && strcmp(g_strchomp(answer), name) == 0)
         return true;
@@ -43,12 +43,14 @@ static bool ask_name(CommandLine *line, const char *name, GError **error)
     return false;
 }
 
-static bool confirm(CommandLine *line, const char *name, const char *yes, GError **error)
+static bool confirm(CommandLine *line, const Migration *migration, const char *yes, GError **error)
 {
+    const char *name = migration->name;
+
     if (yes != NULL && strcmp(yes, name) == 0)
         return true;
     if (yes == NULL && isatty(STDIN_FILENO) == 1 && !line->json)
-        return ask_name(line, name, error);
+        return ask_name(line, name, migration_has_slot(migration), error);
     if (yes == NULL)
         g_set_error(error, DROVER_ERROR, DROVER_ERROR_USAGE,
                     "drop needs the migration's name: --yes %s; nothing was dropped", name);
@@ -148,18 +150,18 @@ static void say_what_was_dropped(CommandLine *line, const Context *context, bool
                                  const Dropped *dropped)
 {
     const Migration *migration = context->migration;
+    const char *slot = source && migration_has_slot(migration) ? migration->slot : NULL;
 
     if (line->json) {
         command_print_json(
             line, json_pack("{s:s, s:s?, s:s?, s:b, s:s?}", "dropped", migration->name, "slot",
-                            source ? migration->slot : NULL, "bus",
-                            dropped->bus ? bus_options_name(&migration->bus) : NULL, "schema",
-                            dropped->schema, "schema_kept", dropped->schema_kept));
+                            slot, "bus", dropped->bus ? bus_options_name(&migration->bus) : NULL,
+                            "schema", dropped->schema, "schema_kept", dropped->schema_kept));
         return;
     }
     fprintf(line->out, "dropped migration %s\n", migration->name);
-    if (source)
-        fprintf(line->out, "  source: slot and publication %s\n", migration->slot);
+    if (slot != NULL)
+        fprintf(line->out, "  source: slot and publication %s\n", slot);
     fprintf(line->out, "  bus: %s%s\n", bus_options_name(&migration->bus),
             dropped->bus            ? ""
             : dropped->bus_is_users ? " was there before drover: it stays, with its records"
@@ -186,7 +188,7 @@ static void drop(CommandLine *line, Context *context, const char *yes, bool take
         return;
     g_autoptr(Stored) stored = stored_find(&context->control, error);
     if (stored == NULL || !stored_fill(stored, context->migration, error) ||
-        !confirm(line, context->migration->name, yes, error) ||
+        !confirm(line, context->migration, yes, error) ||
         !context_take_alone(context, take_over, error))
         return;
     if (stored->slot != NULL) {
@@ -213,11 +215,12 @@ int cmd_drop(CommandLine *line, GError **error)
         {"take-over", 0, 0, G_OPTION_ARG_NONE, &take_over, "end a run that is going on", NULL},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
 
-    CommandParsed parsed = command_parse(
-        line,
-        "Removes what drover created: slot and publication on the source, the bus, the migration's "
-        "state on the target. Never a table or row that was moved.",
-        entries, error);
+    CommandParsed parsed =
+        command_parse(line,
+                      "Removes what drover created: slot and publication on a source that has "
+                      "them, the bus, the migration's "
+                      "state on the target. Never a table or row that was moved.",
+                      entries, error);
     if (parsed != COMMAND_GO)
         return 0;
     g_autoptr(Context) context = context_new(line->file, error);

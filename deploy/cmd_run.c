@@ -25,6 +25,22 @@ static gint64 retained_bytes(const Context *context)
     return known ? status.retained_bytes : -1;
 }
 
+/* The source keeps nothing for the migration: it has to go on in time. */
+static void say_what_must_not_go(CommandLine *line, const Context *context)
+{
+    if (line->json)
+        command_print_json(line, json_pack("{s:s, s:n, s:n, s:s+}", "stopped",
+                                           context->migration->name, "slot", "retained_bytes",
+                                           "release", "drover drop ", line->file));
+    else
+        fprintf(line->out,
+                "stopped. Nothing is held on the source: it keeps its binary log for as long as "
+                "its own settings say.\n"
+                "`drover %s %s` goes on, as long as the log since now is there; `drover drop %s` "
+                "ends the migration.\n",
+                line->name, line->file, line->file);
+}
+
 static void say_what_is_held(CommandLine *line, const Context *context)
 {
     gint64 bytes = retained_bytes(context);
@@ -51,6 +67,8 @@ static void say_what_became_of_it(CommandLine *line, const Context *context, boo
         command_print_json(line, json_pack("{s:s, s:s}", "done", line->name, "migration", name));
     else if (!stopped)
         fprintf(line->out, "%s: the copy is done; `drover apply` has the next phase\n", name);
+    else if (context->migration->slot != NULL && !migration_has_slot(context->migration))
+        say_what_must_not_go(line, context);
     else if (context->migration->slot != NULL)
         say_what_is_held(line, context);
     else if (line->json)

@@ -33,6 +33,7 @@ Monitor *monitor_new(Run *run, bool terminal, bool color)
     monitor->run = run;
     monitor->terminal = terminal;
     monitor->color = color;
+    monitor->view.no_slot = !migration_has_slot(run->context->migration);
     return monitor;
 }
 
@@ -194,10 +195,7 @@ static void fill_stream(Monitor *monitor, gint64 now)
 
     bool known = sample.source_time != 0;
     view->role = monitor->waiting ? "capture" : "apply";
-    view->lag_bytes = !known ? -1
-                      : position_compare(sample.head, at) > 0
-                          ? (gint64)(sample.head.major - at.major)
-                          : 0;
+    view->lag_bytes = known ? position_distance(at, sample.head) : -1;
     view->lag_seconds = -1;
     if (known && time != 0)
         view->lag_seconds = MAX((double)(sample.source_time - time), 0) / (double)G_USEC_PER_SEC;

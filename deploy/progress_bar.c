@@ -50,9 +50,11 @@ static void append_stream(const ProgressView *view, GString *line)
     g_autofree char *seconds = text_duration(view->lag_seconds);
     g_autofree char *speed = text_count((gint64)view->events_per_second);
     g_autofree char *retained = text_bytes(view->retained_bytes);
-    g_string_append_printf(line, "  %s%slag %s, %s  %s events/s  source keeps %s",
+    g_string_append_printf(line, "  %s%slag %s, %s  %s events/s",
                            view->role != NULL ? view->role : "", view->role != NULL ? " " : "",
-                           bytes, seconds, speed, retained);
+                           bytes, seconds, speed);
+    if (!view->no_slot)
+        g_string_append_printf(line, "  source keeps %s", retained);
 }
 
 /* Cuts after so many characters that are seen; escape sequences count as none. */

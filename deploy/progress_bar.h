@@ -26,7 +26,8 @@ typedef struct ProgressView {
     gint64 lag_bytes;   /* -1: unknown */
     double lag_seconds; /* negative: unknown */
     double events_per_second;
-    gint64 retained_bytes; /* on the source; -1: unknown */
+    bool no_slot;          /* the source keeps nothing for the migration */
+    gint64 retained_bytes; /* on the source, in its slot; -1: unknown */
 } ProgressView;
 
 /* Between 0 and 1. */

@@ -148,8 +148,9 @@ static bool store_intent(Start *start, GError **error)
 
     return ask(start->control, "begin", error) &&
            control_set(start->control, "slot", slot, error) &&
-           control_object_add(start->control, "source", "slot", slot, error) &&
-           control_object_add(start->control, "source", "publication", slot, error) &&
+           (!migration_has_slot(start->migration) ||
+            (control_object_add(start->control, "source", "slot", slot, error) &&
+             control_object_add(start->control, "source", "publication", slot, error))) &&
            control_commit(start->control, error);
 }
 

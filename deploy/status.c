@@ -150,17 +150,16 @@ static bool read_source(const Context *context, SourceStatus *source)
 }
 
 /* Nor is a bus that cannot be read from here. */
-static bool read_bus(const Context *context, const Stored *stored, guint64 *bytes, gint64 *time)
+static bool read_bus(const Context *context, const Stored *stored, BusLook *look)
 {
     g_autoptr(GError) problem = NULL;
-    if (bus_owner_look(context->bus, &context->migration->bus, stored->bus_uuid, bytes, time,
-                       &problem))
+    if (bus_owner_look(context->bus, &context->migration->bus, stored->bus_uuid, look, &problem))
         return true;
     g_warning("the bus's part is missing: %s", problem->message);
     return false;
 }
 
-static void add_source(const Context *context, const Progress *progress, gint64 bus_time,
+static void add_source(const Context *context, const Progress *progress, const BusLook *bus,
                        Status *status)
 {
     SourceStatus source = {0};
@@ -168,17 +167,16 @@ static void add_source(const Context *context, const Progress *progress, gint64 
     if (!read_source(context, &source))
         return;
     status->source_head = position_text(source.head);
-    status->capture_position = position_text(source.acknowledged);
+    status->capture_position =
+        position_text(status->has_slot ? source.acknowledged : bus->position);
     status->retained_bytes = source.retained_bytes;
     status->slot_lost = source.slot_lost;
     if (!position_is_zero(progress->position))
-        status->lag_bytes = position_compare(source.head, progress->position) > 0
-                                ? (gint64)(source.head.major - progress->position.major)
-                                : 0;
+        status->lag_bytes = position_distance(progress->position, source.head);
     if (progress->commit_time != 0)
         status->apply_lag_seconds = seconds_between(progress->commit_time, source.time);
-    if (bus_time != 0)
-        status->capture_lag_seconds = seconds_between(bus_time, source.time);
+    if (bus->source_time != 0)
+        status->capture_lag_seconds = seconds_between(bus->source_time, source.time);
     g_free(source.identity);
 }
 
@@ -194,6 +192,7 @@ static Status *status_new(const Context *context, const Stored *stored)
     status->capture_lag_seconds = status->apply_lag_seconds = -1;
     status->lag_bytes = status->apply_epoch = status->retained_bytes = status->bus_bytes = -1;
     status->bus_kind = context->bus->kind;
+    status->has_slot = migration_has_slot(context->migration);
     return status;
 }
 
@@ -202,8 +201,7 @@ Status *status_read(Context *context, GError **error)
     Control *control = &context->control;
     g_autoptr(Stored) stored = stored_find(control, error);
     Progress progress;
-    guint64 bus_bytes = 0;
-    gint64 bus_time = 0;
+    BusLook bus = {0};
 
     if (stored == NULL || !stored_fill(stored, context->migration, error))
         return NULL;
@@ -213,10 +211,10 @@ Status *status_read(Context *context, GError **error)
         !control_progress_get(control, "apply", &progress, error))
         return NULL;
     status->apply_position = position_text(progress.position);
-    if (stored->bus_uuid != NULL && read_bus(context, stored, &bus_bytes, &bus_time))
-        status->bus_bytes = (gint64)bus_bytes;
+    if (stored->bus_uuid != NULL && read_bus(context, stored, &bus))
+        status->bus_bytes = (gint64)bus.bytes;
     if (stored->slot != NULL)
-        add_source(context, &progress, bus_time, status);
+        add_source(context, &progress, &bus, status);
     return g_steal_pointer(&status);
 }
 
@@ -355,9 +353,22 @@ static void print_roles(const Status *status, FILE *out)
     fputs(before == NULL ? "  running  nothing\n" : "\n", out);
 }
 
-static void print_sides(const Status *status, FILE *out)
+static void print_source(const Status *status, FILE *out)
 {
     g_autofree char *retained = text_bytes(status->retained_bytes);
+
+    if (status->has_slot)
+        fprintf(out, "  source   %s, keeps %s of its log for the slot%s\n",
+                or_unknown(status->source_head), retained,
+                status->slot_lost ? "; THE SLOT IS LOST" : "");
+    else
+        fprintf(out, "  source   %s, keeps its log as its own settings say%s\n",
+                or_unknown(status->source_head),
+                status->slot_lost ? "; WHAT IS NEEDED OF IT IS GONE" : "");
+}
+
+static void print_sides(const Status *status, FILE *out)
+{
     g_autofree char *capture_lag = text_duration(status->capture_lag_seconds);
     g_autofree char *lag_bytes = text_bytes(status->lag_bytes);
     g_autofree char *apply_lag = text_duration(status->apply_lag_seconds);
@@ -366,9 +377,7 @@ static void print_sides(const Status *status, FILE *out)
     fprintf(out, "%s: %s%s\n", status->migration, status->phase,
             status->paused ? ", paused (copy and apply stand still)" : "");
     print_roles(status, out);
-    fprintf(out, "  source   %s, keeps %s of its log for the slot%s\n",
-            or_unknown(status->source_head), retained,
-            status->slot_lost ? "; THE SLOT IS LOST" : "");
+    print_source(status, out);
     fprintf(out, "  capture  %s, lag %s\n", or_unknown(status->capture_position), capture_lag);
     fprintf(out, "  bus      %s, %s\n", status->bus_kind, bus);
     fprintf(out, "  apply    %s, lag %s, %s, epoch %" G_GINT64_FORMAT "\n",

@@ -43,8 +43,9 @@ typedef struct Status {
     gint64 apply_epoch;
 
     char *source_head;
+    bool has_slot; /* the source keeps its log for the migration */
     gint64 retained_bytes;
-    bool slot_lost;
+    bool slot_lost; /* or the log is gone where there is no slot */
 
     const char *bus_kind;
     gint64 bus_bytes;

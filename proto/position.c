@@ -1,5 +1,7 @@
 #include "proto/position.h"
 
+#include <string.h>
+
 int position_compare(Position a, Position b)
 {
     if (a.major != b.major)
@@ -14,13 +16,23 @@ bool position_is_zero(Position position)
     return position.major == 0 && position.minor == 0;
 }
 
+gint64 position_distance(Position from, Position to)
+{
+    if (position_compare(to, from) <= 0)
+        return 0;
+    if (from.minor == 0 && to.minor == 0)
+        return (gint64)(to.major - from.major);
+    return from.major == to.major ? (gint64)(to.minor - from.minor) : -1;
+}
+
 char *position_format(Position position, char *text)
 {
-    int length = g_snprintf(text, POSITION_TEXT_SIZE, "%X/%X", (guint32)(position.major >> 32),
-                            (guint32)position.major);
     if (position.minor != 0)
-        g_snprintf(text + length, (gulong)(POSITION_TEXT_SIZE - length), ":%" G_GUINT64_FORMAT,
-                   position.minor);
+        g_snprintf(text, POSITION_TEXT_SIZE, "%06" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT,
+                   position.major, position.minor);
+    else
+        g_snprintf(text, POSITION_TEXT_SIZE, "%X/%X", (guint32)(position.major >> 32),
+                   (guint32)position.major);
     return text;
 }
 
@@ -37,21 +49,32 @@ static const char *parse_half(const char *text, guint64 *half)
     return digits > 0 ? text : NULL;
 }
 
-bool position_parse(const char *text, Position *position)
+static bool parse_lsn(const char *text, Position *position)
 {
-    guint64 high, low, minor = 0;
+    guint64 high, low;
     text = parse_half(text, &high);
     if (!text || *text != '/')
         return false;
     text = parse_half(text + 1, &low);
-    if (!text)
+    if (!text || *text != '\0')
         return false;
-    if (*text == ':') {
-        if (!g_ascii_string_to_unsigned(text + 1, 10, 0, G_MAXUINT64, &minor, NULL))
-            return false;
-    } else if (*text != '\0') {
-        return false;
-    }
-    *position = (Position){.major = high << 32 | low, .minor = minor};
+    *position = (Position){.major = high << 32 | low};
     return true;
+}
+
+static bool parse_file_and_offset(const char *text, const char *colon, Position *position)
+{
+    guint64 file, offset;
+    g_autofree char *number = g_strndup(text, (gsize)(colon - text));
+    if (!g_ascii_string_to_unsigned(number, 10, 0, G_MAXUINT64, &file, NULL) ||
+        !g_ascii_string_to_unsigned(colon + 1, 10, 0, G_MAXUINT64, &offset, NULL))
+        return false;
+    *position = (Position){.major = file, .minor = offset};
+    return true;
+}
+
+bool position_parse(const char *text, Position *position)
+{
+    const char *colon = strchr(text, ':');
+    return colon ? parse_file_and_offset(text, colon, position) : parse_lsn(text, position);
 }

@@ -18,14 +18,19 @@ typedef struct Position {
     guint64 minor;
 } Position;
 
-#define POSITION_TEXT_SIZE 56
+#define POSITION_TEXT_SIZE 48
 
 /* <0, 0, >0 as a is before, at or after b. */
 int position_compare(Position a, Position b);
 bool position_is_zero(Position position);
 
-/* "HI/LO" in hexadecimal as PostgreSQL prints an LSN; ":MINOR" follows where minor is not 0.
- * Writes into text (POSITION_TEXT_SIZE bytes) and returns it. */
+/* Bytes of log from one position to a later one; 0 where it is not later. -1 where the pair does
+ * not tell: they are in different files, and how long those are only the server knows. */
+gint64 position_distance(Position from, Position to);
+
+/* As the database's own tools write it: "HI/LO" in hexadecimal for an LSN; where minor is not 0,
+ * the file's number as the name of a binlog file ends in it, and the offset: "000012:345". Writes
+ * into text (POSITION_TEXT_SIZE bytes) and returns it. */
 char *position_format(Position position, char *text);
 
 /* Reads what position_format writes. False where the text is not of that form. */

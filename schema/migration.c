@@ -16,6 +16,11 @@ void migration_free(Migration *migration)
     g_free(migration);
 }
 
+bool migration_has_slot(const Migration *migration)
+{
+    return !endpoint_is_mysql(migration->source);
+}
+
 const Table *migration_table(const Migration *migration, guint32 id)
 {
     if (migration->tables == NULL || id == 0 || id > migration->tables->len)

@@ -10,6 +10,7 @@
 #include "schema/table.h"
 
 #include <glib.h>
+#include <stdbool.h>
 
 typedef struct Migration {
     char *name;
@@ -29,6 +30,10 @@ typedef struct Migration {
 
 void migration_free(Migration *migration);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Migration, migration_free)
+
+/* Does the source keep log until the migration has read it, in a slot of its name? MySQL and
+ * MariaDB keep it for as long as their own settings say, whoever reads. */
+bool migration_has_slot(const Migration *migration);
 
 /* NULL where there is no such number. */
 const Table *migration_table(const Migration *migration, guint32 id);

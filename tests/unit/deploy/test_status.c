@@ -32,7 +32,7 @@ static const char *const migration_row[] = {"00000000-0000-4000-8000-00000000000
                                             "1",
                                             NULL};
 static const char *const epoch_row[] = {"5", NULL};
-static const char *const progress_row[] = {"0/300", "12", "ab", "1000000", "4", NULL};
+static const char *progress_row[] = {"0/300", "12", "ab", "1000000", "4", NULL};
 static const char *const schema_row[] = {"1", NULL};
 static const char *const table_rows[] = {
     "1", "public", "a", "public",    "a2",        "ready", "10",    "12", "2", "2", "9",
@@ -99,6 +99,8 @@ static const char *const holder_rows[] = {"capture",
 static const Script holders = {"", 5, holder_rows};
 
 static bool source_is_there;
+static Position head;
+static const char *engine;
 
 static Answer *fake_holders(Target *target, const Migration *migration, const char *const *roles,
                             GError **error)
@@ -133,7 +135,7 @@ static bool fake_status(Source *source, const Migration *migration, bool emit_he
     (void)emit_heartbeat;
     (void)error;
     *status = (SourceStatus){
-        .head = {0x350, 0}, .acknowledged = {0x320, 0}, .retained_bytes = 4096, .time = 3500000};
+        .head = head, .acknowledged = {0x320, 0}, .retained_bytes = 4096, .time = 3500000};
     return true;
 }
 
@@ -144,7 +146,7 @@ static const SourceOps source_ops = {
 
 static Status *read_status(void)
 {
-    Endpoint endpoint = {.label = (char *)(gintptr) "target db"};
+    Endpoint endpoint = {.label = (char *)(gintptr) "target db", .engine = (char *)(gintptr)engine};
     Migration *migration = g_new0(Migration, 1);
     Context context = {.source = &source_ops,
                        .target = &target_ops,
@@ -165,6 +167,25 @@ static Status *read_status(void)
 
 /* --- Tests ------------------------------------------------------------------------------------ */
 
+static int of_postgresql(void **state)
+{
+    (void)state;
+    engine = "postgresql";
+    head = (Position){0x350, 0};
+    progress_row[0] = "0/300";
+    return 0;
+}
+
+static int of_mysql(void **state)
+{
+    (void)state;
+    engine = "mysql";
+    head = (Position){12, 345};
+    progress_row[0] = "000012:300";
+    source_is_there = true;
+    return 0;
+}
+
 static void test_lags_are_measured_against_the_source(void **state)
 {
     (void)state;
@@ -174,6 +195,41 @@ static void test_lags_are_measured_against_the_source(void **state)
     assert_int_equal(status->lag_bytes, 0x50);
     assert_true(status->apply_lag_seconds == 2.5);
     assert_int_equal(status->retained_bytes, 4096);
+}
+
+static void test_lag_within_one_file_of_a_binlog_has_bytes(void **state)
+{
+    (void)state;
+    g_autoptr(Status) status = read_status();
+    assert_string_equal(status->source_head, "000012:345");
+    assert_string_equal(status->apply_position, "000012:300");
+    assert_int_equal(status->lag_bytes, 45);
+}
+
+static void test_lag_across_files_of_a_binlog_has_none(void **state)
+{
+    (void)state;
+    head = (Position){13, 4};
+    g_autoptr(Status) status = read_status();
+    json_t *json = status_json(status);
+    json_t *apply = json_object_get(json, "apply");
+    assert_true(json_is_null(json_object_get(apply, "lag_bytes")));
+    assert_true(json_real_value(json_object_get(apply, "lag_seconds")) == 2.5);
+    json_decref(json);
+}
+
+static void test_a_source_without_a_slot_is_told_as_such(void **state)
+{
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    (void)state;
+    g_autoptr(Status) status = read_status();
+    status_print(status, out);
+    fclose(out);
+    assert_non_null(strstr(text, "  source   000012:345, keeps its log as its own settings say\n"));
+    assert_null(strstr(text, "slot"));
+    free(text);
 }
 
 static void test_an_unreachable_source_leaves_nulls(void **state)
@@ -280,14 +336,17 @@ static void test_who_has_which_role_is_shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lags_are_measured_against_the_source),
-        cmocka_unit_test(test_an_unreachable_source_leaves_nulls),
-        cmocka_unit_test(test_json_has_what_is_promised),
-        cmocka_unit_test(test_a_copied_table_has_as_many_rows_as_were_copied),
-        cmocka_unit_test(test_accounts_that_do_not_add_up_are_told),
-        cmocka_unit_test(test_the_gravest_verify_counts),
-        cmocka_unit_test(test_the_text_names_tables_and_doubts),
-        cmocka_unit_test(test_who_has_which_role_is_shown),
+        cmocka_unit_test_setup(test_lags_are_measured_against_the_source, of_postgresql),
+        cmocka_unit_test_setup(test_lag_within_one_file_of_a_binlog_has_bytes, of_mysql),
+        cmocka_unit_test_setup(test_lag_across_files_of_a_binlog_has_none, of_mysql),
+        cmocka_unit_test_setup(test_a_source_without_a_slot_is_told_as_such, of_mysql),
+        cmocka_unit_test_setup(test_an_unreachable_source_leaves_nulls, of_postgresql),
+        cmocka_unit_test_setup(test_json_has_what_is_promised, of_postgresql),
+        cmocka_unit_test_setup(test_a_copied_table_has_as_many_rows_as_were_copied, of_postgresql),
+        cmocka_unit_test_setup(test_accounts_that_do_not_add_up_are_told, of_postgresql),
+        cmocka_unit_test_setup(test_the_gravest_verify_counts, of_postgresql),
+        cmocka_unit_test_setup(test_the_text_names_tables_and_doubts, of_postgresql),
+        cmocka_unit_test_setup(test_who_has_which_role_is_shown, of_postgresql),
     };
     drover_error_quark();
     return cmocka_run_group_tests(tests, NULL, NULL);

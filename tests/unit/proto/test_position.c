@@ -37,7 +37,28 @@ static void test_an_lsn_is_printed_as_postgresql_does(void **state)
     char text[POSITION_TEXT_SIZE];
     assert_string_equal(position_format((Position){0x16B374D848, 0}, text), "16/B374D848");
     assert_string_equal(position_format((Position){0, 0}, text), "0/0");
-    assert_string_equal(position_format((Position){1, 20}, text), "0/1:20");
+}
+
+static void test_a_place_in_a_binlog_has_the_number_that_its_file_ends_in(void **state)
+{
+    (void)state;
+    char text[POSITION_TEXT_SIZE];
+    assert_string_equal(position_format((Position){12, 345}, text), "000012:345");
+    assert_string_equal(position_format((Position){1234567, 4}, text), "1234567:4");
+}
+
+static void test_distances_are_bytes_of_one_log_file(void **state)
+{
+    (void)state;
+    assert_int_equal(position_distance((Position){0x100, 0}, (Position){0x16B374D848, 0}),
+                     0x16B374D748);
+    assert_int_equal(position_distance((Position){0x100, 0}, (Position){0x100, 0}), 0);
+    assert_int_equal(position_distance((Position){0x101, 0}, (Position){0x100, 0}), 0);
+    assert_int_equal(position_distance((Position){12, 4}, (Position){12, 345}), 341);
+    assert_int_equal(position_distance((Position){12, 345}, (Position){12, 4}), 0);
+    assert_int_equal(position_distance((Position){13, 4}, (Position){12, 345}), 0);
+    assert_int_equal(position_distance((Position){12, 4}, (Position){13, 345}), -1);
+    assert_int_equal(position_distance((Position){0, 0}, (Position){13, 345}), -1);
 }
 
 static void test_every_position_reads_back(void **state)
@@ -66,15 +87,19 @@ static void test_other_texts_are_refused(void **state)
                                  "123456789/0",
                                  "0/0 ",
                                  "0/0:",
-                                 "0/0:x",
+                                 "12:",
+                                 ":12",
+                                 "12:x",
+                                 "A:1",
+                                 "1:2:3",
                                  "-1/0",
                                  "0x1/0",
-                                 "0/0:1 ",
-                                 "0/0:-1",
+                                 "0/0:1",
+                                 "0:1 ",
+                                 "0:-1",
                                  "0/0/0",
-                                 "1:2",
                                  " 1/2",
-                                 "0/0:18446744073709551616"};
+                                 "0:18446744073709551616"};
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         Position position = {7, 8};
         assert_false(position_parse(texts[i], &position));
@@ -89,6 +114,8 @@ int main(void)
         cmocka_unit_test(test_positions_compare_unsigned),
         cmocka_unit_test(test_only_the_zero_position_is_zero),
         cmocka_unit_test(test_an_lsn_is_printed_as_postgresql_does),
+        cmocka_unit_test(test_a_place_in_a_binlog_has_the_number_that_its_file_ends_in),
+        cmocka_unit_test(test_distances_are_bytes_of_one_log_file),
         cmocka_unit_test(test_every_position_reads_back),
         cmocka_unit_test(test_other_texts_are_refused),
     };
