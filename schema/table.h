@@ -63,6 +63,8 @@ typedef struct Table {
     bool replace_updates; /* an update must be written as delete and insert (identity always) */
     guint64 version;      /* XXH3-64 over column names, types and key: Change.schema_version */
     guint64 storage;      /* PostgreSQL: relfilenode when the catalog was read; else 0 */
+    ZeroDates zero_dates; /* MySQL sources */
+    char *zero_date;      /* literal: "1970-01-01", with a time of day where one is wanted */
     gint64 estimated_rows;
     gint64 bytes;
 } Table;
