@@ -8,30 +8,78 @@
 #define CONNECT_TIMEOUT 10
 #define LARGEST_PACKET (1UL << 30) /* what servers allow at most */
 
-static const char pinned_settings[] =
-    "SET SESSION time_zone='+00:00', wait_timeout=86400, net_read_timeout=3600, "
-    "net_write_timeout=86400, sql_mode='NO_BACKSLASH_ESCAPES'";
+#define PINNED_SETTINGS                                                                            \
+    "SET SESSION time_zone='+00:00', wait_timeout=86400, net_read_timeout=3600, "                  \
+    "net_write_timeout=86400, sql_mode='NO_BACKSLASH_ESCAPES"
+
+static const char pinned_settings[] = PINNED_SETTINGS "'";
+
+/* Strict, but dates with zero parts are values that a source may have, as is an automatic number
+ * of zero. */
+static const char writer_settings[] =
+    PINNED_SETTINGS ",STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'";
 
 static const struct {
     unsigned int number;
     DroverErrorCode code;
     const char *remedy;
 } number_classes[] = {
-    {1044, DROVER_ERROR_NO, ""}, /* no access to the database */
-    {1045, DROVER_ERROR_NO, ""}, /* no access */
-    {1049, DROVER_ERROR_NO, ""}, /* no such database */
-    {1095, DROVER_ERROR_NO, ""}, /* not the owner of the thread */
-    {1130, DROVER_ERROR_NO, ""}, /* host not allowed */
-    {1142, DROVER_ERROR_NO, ""}, /* no right to the table */
-    {1143, DROVER_ERROR_NO, ""}, /* no right to the column */
-    {1146, DROVER_ERROR_NO, ""}, /* no such table */
-    {1227, DROVER_ERROR_NO, ""}, /* privilege missing */
-    {1251, DROVER_ERROR_NO, ""}, /* authentication not understood */
-    {1698, DROVER_ERROR_NO, ""}, /* no access without password */
-    {1820, DROVER_ERROR_NO, ""}, /* password must be changed */
-    {1862, DROVER_ERROR_NO, ""}, /* password expired */
-    {2058, DROVER_ERROR_NO, ""}, /* authentication plug-in cannot be loaded */
+    {1022, DROVER_ERROR_DATA, ""}, /* duplicate key */
+    {1044, DROVER_ERROR_NO, ""},   /* no access to the database */
+    {1045, DROVER_ERROR_NO, ""},   /* no access */
+    {1048, DROVER_ERROR_DATA, ""}, /* null where none may be */
+    {1049, DROVER_ERROR_NO, ""},   /* no such database */
+    {1054, DROVER_ERROR_NO, ""},   /* no such column */
+    {1062, DROVER_ERROR_DATA, ""}, /* duplicate key */
+    {1064, DROVER_ERROR_BUG, ""},  /* syntax */
+    {1095, DROVER_ERROR_NO, ""},   /* not the owner of the thread */
+    {1130, DROVER_ERROR_NO, ""},   /* host not allowed */
+    {1142, DROVER_ERROR_NO, ""},   /* no right to the table */
+    {1143, DROVER_ERROR_NO, ""},   /* no right to the column */
+    {1146, DROVER_ERROR_NO, ""},   /* no such table */
+    {1153, DROVER_ERROR_DATA, "; raise the server's max_allowed_packet"},
+    {1169, DROVER_ERROR_DATA, ""}, /* duplicate value */
+    {1216, DROVER_ERROR_DATA, ""}, /* foreign keys */
+    {1217, DROVER_ERROR_DATA, ""},
+    {1227, DROVER_ERROR_NO, ""},   /* privilege missing */
+    {1251, DROVER_ERROR_NO, ""},   /* authentication not understood */
+    {1264, DROVER_ERROR_DATA, ""}, /* out of range */
+    {1265, DROVER_ERROR_DATA, ""}, /* truncated */
+    {1290, DROVER_ERROR_NO, ""},   /* the server is read-only */
+    {1292, DROVER_ERROR_DATA, ""}, /* not a date, a number */
+    {1300, DROVER_ERROR_DATA, ""}, /* not of the character set */
+    {1364, DROVER_ERROR_DATA, ""}, /* no default */
+    {1365, DROVER_ERROR_DATA, ""}, /* division by zero */
+    {1366, DROVER_ERROR_DATA, ""}, /* not of the type or character set */
+    {1367, DROVER_ERROR_DATA, ""}, /* not a number */
+    {1406, DROVER_ERROR_DATA, ""}, /* too long */
+    {1411, DROVER_ERROR_DATA, ""}, /* not of the type */
+    {1416, DROVER_ERROR_DATA, ""}, /* not a geometry */
+    {1441, DROVER_ERROR_DATA, ""}, /* date out of range */
+    {1451, DROVER_ERROR_DATA, ""}, /* foreign keys */
+    {1452, DROVER_ERROR_DATA, ""},
+    {1526, DROVER_ERROR_DATA, ""}, /* no partition for the value */
+    {1586, DROVER_ERROR_DATA, ""}, /* duplicate key */
+    {1665, DROVER_ERROR_NO, "; set the target's binlog_format to ROW"},
+    {1690, DROVER_ERROR_DATA, ""}, /* out of range */
+    {1698, DROVER_ERROR_NO, ""},   /* no access without password */
+    {1792, DROVER_ERROR_NO, ""},   /* the transaction is read-only */
+    {1820, DROVER_ERROR_NO, ""},   /* password must be changed */
+    {1836, DROVER_ERROR_NO, ""},   /* the server is read-only */
+    {1862, DROVER_ERROR_NO, ""},   /* password expired */
+    {2020, DROVER_ERROR_DATA, ""}, /* larger than the protocol's packets */
+    {2058, DROVER_ERROR_NO, ""},   /* authentication plug-in cannot be loaded */
     {2059, DROVER_ERROR_NO, ""},
+    {3037, DROVER_ERROR_DATA, ""}, /* not a geometry */
+    {3140, DROVER_ERROR_DATA, ""}, /* not JSON */
+    {3157, DROVER_ERROR_DATA, ""}, /* JSON too deep */
+    {3616, DROVER_ERROR_DATA, ""}, /* longitude, latitude */
+    {3617, DROVER_ERROR_DATA, ""},
+    {3643, DROVER_ERROR_DATA, ""}, /* another SRID */
+    {3819, DROVER_ERROR_DATA, ""}, /* check constraint */
+    {3903, DROVER_ERROR_DATA, ""}, /* value of an index over an expression */
+    {4025, DROVER_ERROR_DATA, ""}, /* check constraint, MariaDB */
+    {6138, DROVER_ERROR_DATA, ""}, /* not a vector */
     {2061, DROVER_ERROR_NO, "; the account's password can only be checked over TLS: set tls.mode"},
 };
 
@@ -117,8 +165,52 @@ static bool read_address(Address *address, const Endpoint *endpoint, GError **er
     return read_parameters(address, endpoint, error);
 }
 
+/* A server may ask for a file of ours in answer to any statement: it gets none. */
+static int refuse_file(void **file, const char *name, void *user)
+{
+    (void)name;
+    (void)user;
+    *file = NULL;
+    return 1;
+}
+
+static int read_no_file(void *file, char *buffer, unsigned int size)
+{
+    (void)file;
+    (void)buffer;
+    (void)size;
+    return -1;
+}
+
+static void end_no_file(void *file)
+{
+    (void)file;
+}
+
+static int tell_no_file(void *file, char *message, unsigned int size)
+{
+    (void)file;
+    g_strlcpy(message, "no file is given to the server", size);
+    return 2;
+}
+
+void mysql_session_give_nothing(MYSQL *mysql)
+{
+    mysql_set_local_infile_handler(mysql, refuse_file, read_no_file, end_no_file, tell_no_file,
+                                   NULL);
+}
+
+typedef struct Kind {
+    const char *settings;
+    unsigned int local_infile;
+    unsigned long flags;
+} Kind;
+
+static const Kind reader = {pinned_settings, 0, 0};
+static const Kind writer = {writer_settings, 1, CLIENT_FOUND_ROWS | CLIENT_MULTI_STATEMENTS};
+
 static MYSQL *connect_once(const Endpoint *endpoint, const Address *address, const char *label,
-                           guint read_timeout_s, MysqlTlsTry tls, GError **error)
+                           guint read_timeout_s, const Kind *kind, MysqlTlsTry tls, GError **error)
 {
     MYSQL *mysql = mysql_init(NULL);
     unsigned long largest = LARGEST_PACKET;
@@ -132,18 +224,20 @@ static MYSQL *connect_once(const Endpoint *endpoint, const Address *address, con
     mysql_options(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &largest);
     mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     mysql_options4(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", label);
+    mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &kind->local_infile);
+    mysql_session_give_nothing(mysql);
     mysql_session_set_tls(mysql, endpoint, tls);
     if (mysql_real_connect(mysql, address->host, g_uri_get_user(address->uri), password,
-                           address->database, address->port, NULL, 0) &&
-        mysql_query(mysql, pinned_settings) == 0)
+                           address->database, address->port, NULL, kind->flags) &&
+        mysql_query(mysql, kind->settings) == 0)
         return mysql;
     mysql_session_fail(mysql, error);
     mysql_close(mysql);
     return NULL;
 }
 
-MYSQL *mysql_session_open(const Endpoint *endpoint, const char *label, guint read_timeout_s,
-                          GError **error)
+static MYSQL *open_session(const Endpoint *endpoint, const char *label, guint read_timeout_s,
+                           const Kind *kind, GError **error)
 {
     g_auto(Address) address = {0};
     MysqlTlsTry tries[2];
@@ -153,13 +247,25 @@ MYSQL *mysql_session_open(const Endpoint *endpoint, const char *label, guint rea
     guint n = mysql_session_tls_tries(endpoint, tries, error);
     for (guint i = 0; i < n && !mysql; i++) {
         g_autoptr(GError) refused = NULL;
-        mysql = connect_once(endpoint, &address, label, read_timeout_s, tries[i], &refused);
+        mysql = connect_once(endpoint, &address, label, read_timeout_s, kind, tries[i], &refused);
         if (!mysql && (i + 1 == n || refused->code == DROVER_ERROR_NO)) {
             g_propagate_prefixed_error(error, g_steal_pointer(&refused), "%s: ", endpoint->label);
             return NULL;
         }
     }
     return mysql;
+}
+
+MYSQL *mysql_session_open(const Endpoint *endpoint, const char *label, guint read_timeout_s,
+                          GError **error)
+{
+    return open_session(endpoint, label, read_timeout_s, &reader, error);
+}
+
+MYSQL *mysql_session_open_writer(const Endpoint *endpoint, const char *label, guint read_timeout_s,
+                                 GError **error)
+{
+    return open_session(endpoint, label, read_timeout_s, &writer, error);
 }
 
 bool mysql_session_run(MYSQL *mysql, const char *sql, GError **error)

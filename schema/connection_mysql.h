@@ -2,8 +2,8 @@
  * MySQL and MariaDB connections: how drover reaches a server, asks it, and classes its errors.
  *
  * Every session gets pinned settings (utf8mb4, UTC, generous time-outs on the server's side, since
- * drover lets a server wait while the other side is slow). Used by the source driver and its log
- * stream.
+ * drover lets a server wait while the other side is slow). Used by the source driver, its log
+ * stream, and the target driver.
  */
 #pragma once
 
@@ -19,6 +19,14 @@
  * wrong. read_timeout_s: the longest silence of a server that still counts as alive. */
 MYSQL *mysql_session_open(const Endpoint *endpoint, const char *label, guint read_timeout_s,
                           GError **error);
+
+/* The same for a session that writes: values that do not fit are errors, affected rows are those
+ * that a condition finds, several statements may go in one text, and LOAD DATA LOCAL may be used
+ * with a handler of the caller's. */
+MYSQL *mysql_session_open_writer(const Endpoint *endpoint, const char *label, guint read_timeout_s,
+                                 GError **error);
+/* No file for the server: what every session begins with. */
+void mysql_session_give_nothing(MYSQL *mysql);
 
 /* A statement without an answer. */
 bool mysql_session_run(MYSQL *mysql, const char *sql, GError **error);
