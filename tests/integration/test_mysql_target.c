@@ -79,7 +79,7 @@ static void expect_failure(const char *sql, DroverErrorCode code, const char *me
         fail_msg("%s", error->message);
 }
 
-static void expect_value(const char *sql, const char *expected)
+static void expect_text(const char *sql, const char *expected)
 {
     g_autofree char *value = mysql_scratch_ask(scratch, 0, "%s", sql);
     assert_string_equal(value, expected);
@@ -130,7 +130,7 @@ static void test_commit_keeps_and_rollback_forgets(void **state)
     run("begin");
     run("insert into kept values (2)");
     run("rollback");
-    expect_value("select group_concat(id) from kept", "1");
+    expect_text("select group_concat(id) from kept", "1");
 }
 
 static void test_after_a_failure_a_transaction_can_only_be_rolled_back(void **state)
@@ -139,11 +139,11 @@ static void test_after_a_failure_a_transaction_can_only_be_rolled_back(void **st
     mysql_scratch_run(scratch, "create table half (id int primary key)");
     run("begin");
     run("insert into half values (1)");
-    expect_failure("insert into half values (1)", DROVER_ERROR_DATA, "half.PRIMARY");
+    expect_failure("insert into half values (1)", DROVER_ERROR_DATA, "PRIMARY");
     expect_failure("insert into half values (2)", DROVER_ERROR_RETRY, "only be rolled back");
     expect_failure("commit", DROVER_ERROR_RETRY, "was rolled back");
     run("insert into half values (3)");
-    expect_value("select group_concat(id) from half", "3");
+    expect_text("select group_concat(id) from half", "3");
 }
 
 static void test_rollback_to_a_savepoint_mends_a_transaction(void **state)
@@ -157,7 +157,7 @@ static void test_rollback_to_a_savepoint_mends_a_transaction(void **state)
     run("rollback to savepoint here");
     run("insert into mended values (3)");
     run("commit");
-    expect_value("select group_concat(id) from mended", "1,3");
+    expect_text("select group_concat(id) from mended", "1,3");
 }
 
 static void test_a_snapshot_stays_what_it_was(void **state)
@@ -198,7 +198,7 @@ static void test_automatic_numbers_are_written_as_they_are(void **state)
     (void)state;
     mysql_scratch_run(scratch, "create table automatic (id int auto_increment primary key)");
     run("insert into automatic values (0), (5)");
-    expect_value("select group_concat(id order by id) from automatic", "0,5");
+    expect_text("select group_concat(id order by id) from automatic", "0,5");
 }
 
 static void test_what_is_not_there_or_not_allowed_is_no(void **state)
@@ -206,8 +206,9 @@ static void test_what_is_not_there_or_not_allowed_is_no(void **state)
     (void)state;
     expect_failure("select * from no_such_table", DROVER_ERROR_NO, "no_such_table");
     expect_failure("selekt", DROVER_ERROR_BUG, "syntax");
+    mysql_scratch_run(scratch, "create table never (id int)");
     run("begin read only");
-    expect_failure("create table never (id int)", DROVER_ERROR_NO, "READ ONLY");
+    expect_failure("insert into never values (1)", DROVER_ERROR_NO, "READ ONLY");
     run("rollback");
 }
 
@@ -247,7 +248,7 @@ static void test_no_file_is_given_to_the_server(void **state)
     g_autoptr(Answer) answer = mysql_target_ops.execute(
         target, "load data local infile '/etc/passwd' into table filed", 0, NULL, &error);
     assert_null(answer);
-    expect_value("select count(*) from filed", "0");
+    expect_text("select count(*) from filed", "0");
 }
 
 int main(void)
