@@ -1,5 +1,6 @@
 #include "apply/mysql/target.h"
 
+#include "apply/mysql/lock.h"
 #include "apply/mysql/statement.h"
 #include "schema/connection_mysql.h"
 
@@ -45,7 +46,7 @@ static Target *my_open(const Endpoint *endpoint, const char *label, GError **err
     target->mysql = mysql;
     target->label = g_strdup(endpoint->label);
     target->mariadb = mysql_session_is_mariadb(mysql);
-    if (set_up(target, error))
+    if (set_up(target, error) && mysql_target_take_badge(target, label, error))
         return target;
     g_prefix_error(error, "%s: ", endpoint->label);
     my_close(target);
@@ -175,4 +176,6 @@ const TargetOps mysql_target_ops = {
     .connect = my_open,
     .close = my_close,
     .execute = my_execute,
+    .lock_role = mysql_target_lock_role,
+    .role_holders = mysql_target_role_holders,
 };
