@@ -305,7 +305,7 @@ static void direct_table_clear(gpointer data)
 static bool add_table(Direct *direct, const NetTable *net, GError **error)
 {
     DirectTable self = {.table = net->table, .rows = g_array_new(FALSE, FALSE, sizeof(StagedRow))};
-    bool ok = stage_classify(net, direct->consistent, self.rows, &self.counts, error);
+    bool ok = staged_classify(net, direct->consistent, self.rows, &self.counts, error);
     g_array_append_val(direct->tables, self);
     return ok &&
            prepare_needed(

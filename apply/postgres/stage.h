@@ -9,6 +9,7 @@
 
 #include "apply/postgres/table_sql.h"
 #include "apply/postgres/target.h"
+#include "apply/staged.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -21,30 +22,10 @@ typedef struct Stage {
     bool used;    /* may hold rows */
 } Stage;
 
-/* A row of NetTable.rows as it is staged. */
-typedef struct StagedRow {
-    NetRow *row;
-    guint64 prefix; /* the first bytes of the key's first cell */
-    guint32 number; /* in NetTable.rows */
-    char kind;      /* 'd', 'u', 'i': table_sql.h */
-    bool partial;   /* has unchanged cells */
-    bool own_base;  /* those stay what they are in the row itself; else they come from base_key */
-} StagedRow;
-
-/* What a stage holds. */
-typedef struct StageCounts {
-    gint64 deletes, updates, inserts; /* by kind */
-    gint64 own_base, other_base;      /* partial rows */
-} StageCounts;
-
 void stage_free(gpointer stage);
 
 /* The stage of a table; its statements are ready, the temporary table may not exist yet. */
 Stage *stage_get(Target *target, const Table *table);
-
-/* Fills rows (StagedRow, any capacity) and counts. BUG for rows that do not fit the table. */
-bool stage_classify(const NetTable *net, bool consistent, GArray *rows, StageCounts *counts,
-                    GError **error);
 
 /* Sorts the rows and loads them into the empty stage. */
 bool stage_load(Target *target, Stage *stage, const Table *table, GArray *rows, GError **error);

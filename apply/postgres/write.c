@@ -130,7 +130,7 @@ static bool write_table(Target *target, NetTable *net, bool consistent, GError *
                        .net = net,
                        .stage = stage_get(target, net->table),
                        .rows = g_array_sized_new(FALSE, FALSE, sizeof(StagedRow), net->n_rows)};
-    bool ok = stage_classify(net, consistent, writing.rows, &writing.counts, error) &&
+    bool ok = staged_classify(net, consistent, writing.rows, &writing.counts, error) &&
               write_staged(&writing, consistent, error);
     if (!ok)
         g_prefix_error(error, "%s: writing to %s.%s: ", target->label, net->table->target_schema,
