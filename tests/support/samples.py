@@ -128,7 +128,7 @@ KEYS_MYSQL = [
     ("char(10)", ["''", "'abc'", "'É😀'", "'Zz'"]),
     ("varchar(20) character set latin1", ["''", "'abc'", "'é€'", "'O''Neil\\\\'"]),
     ("varchar(20) collate utf8mb4_bin", ["'abc'", "'ABC'", "'Abc'", "'😀'"]),
-    ("binary(16)", ["''", "0x00000000000000000000000000000001", "0xffffffffffffffffffffffffffffffff",
+    ("binary(16)", ["0x" + "0" * 32, "0x00000000000000000000000000000001", "0xffffffffffffffffffffffffffffffff",
                     "0x5c27220a0d1a00000000000000000000"]),
     ("varbinary(20)", ["''", "0x00", "0x0000", "0xff00"]),
     ("date", ["'1000-01-01'", "'9999-12-31'", "'2024-02-29'"]),

@@ -5,8 +5,8 @@ import struct
 
 import pytest
 
-import edges
 from compare import Reader, bits, compare, data, float4, json_value, kind_of, moment, schema_of, vector
+from edges import Edges
 from sides import Servers
 
 DATABASE = "reader"
@@ -102,9 +102,11 @@ def differences(source, target):
                                             ("postgresql", "mariadb")])
 def test_copy_by_hand_is_equal(pair, source, target):
     source, target = pair(source, target)
-    edges.create(source)
-    edges.fill(source)
-    edges.fill_keys(source)
+    edges = Edges(source, target.engine)
+    edges.create()
+    edges.fill()
+    edges.fill_keys()
+    edges.change()
     copy_by_hand(source, target)
     rows, wrong = differences(source, target)
     assert rows > 30 and not wrong, wrong
