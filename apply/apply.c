@@ -17,6 +17,7 @@
 #include "apply/apply.h"
 
 #include "apply/batch.h"
+#include "apply/cascade.h"
 #include "apply/refetch.h"
 #include "proto/error.h"
 #include "schema/control.h"
@@ -66,6 +67,7 @@ struct Apply {
     Account *accounts;   /* by table id - 1: of the batch and the pieces before */
     guint64 *captured;   /* as capture counted them */
     GArray *xids;        /* guint64: transactions of the batch */
+    bool cascaded;       /* children of rows that are gone were put on the list */
     bool writing;        /* a target transaction is open */
     bool rewind_on_void; /* whole transactions are in the open target transaction */
     gint64 last_commit;
@@ -224,7 +226,8 @@ static bool flush_batch(Apply *apply, GError **error)
         return false;
     batch_account(apply->batch, apply->accounts);
     if (!refetch_settle(apply->refetch, &apply->control, error) ||
-        !batch_wanted(apply->batch, want_key, apply, error))
+        !batch_wanted(apply->batch, want_key, apply, error) ||
+        !cascade_refetch(apply->batch, &apply->control, &apply->cascaded, error))
         return false;
     pthread_mutex_lock(&apply->lock);
     apply->status.events += batch_events(apply->batch);
@@ -280,6 +283,9 @@ static void after_commit(Apply *apply, const Progress *progress)
         if (apply->accounts[i].refetched > 0)
             refetch_wake(apply->refetch);
     }
+    if (apply->cascaded)
+        refetch_wake(apply->refetch);
+    apply->cascaded = false;
     if (refetch_is_injected(apply->refetch))
         refetch_close(apply->refetch);
     batch_start(apply->batch, is_consistent(apply));

@@ -13,6 +13,7 @@ typedef struct Entry {
     gsize capacity; /* of bytes */
     bool fresh;     /* the key was not in the target before the batch */
     bool wanted;    /* its row must be refetched */
+    bool was_gone;  /* some event took it away */
     bool has_event; /* its last event is not accounted for as superseded */
     guint32 n_unchanged;
 } Entry;
@@ -134,6 +135,7 @@ static void entry_delete(Entry *entry)
     entry->net.kind = NET_DELETE;
     entry->net.base_key.n_cells = 0;
     entry->n_unchanged = 0;
+    entry->was_gone = true;
     entry->wanted = false;
 }
 
@@ -421,6 +423,22 @@ NetTable *batch_tables(Batch *batch, guint *n)
         net_table_fill(table, &batch->net[(*n)++]);
     }
     return batch->net;
+}
+
+GArray *batch_gone(const Batch *batch, guint32 table)
+{
+    GArray *keys = g_array_new(FALSE, FALSE, sizeof(Row));
+    GHashTableIter iterator;
+    gpointer pointer;
+    if (batch->tables[table - 1].entries == NULL)
+        return keys;
+    g_hash_table_iter_init(&iterator, batch->tables[table - 1].entries);
+    while (g_hash_table_iter_next(&iterator, &pointer, NULL)) {
+        const Entry *entry = pointer;
+        if (entry->was_gone)
+            g_array_append_val(keys, entry->net.key);
+    }
+    return keys;
 }
 
 void batch_account(const Batch *batch, Account *accounts)

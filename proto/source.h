@@ -95,11 +95,12 @@ typedef struct KeyRange {
 void key_range_clear(KeyRange *range);
 
 typedef enum {
-    READ_COPY,   /* raw rows for TargetOps.copy_data: sink->bytes, which make up PostgreSQL's binary
-                  * COPY format with the cells in canonical form */
-    READ_ROWS,   /* the rows of `keys`: sink->row with key, row and row_version */
-    READ_DIGEST, /* sets rows, digest_1, digest_2 */
-    READ_HASHES  /* sink->hash once a row; for a key of `keys`, with the key as it was asked for */
+    READ_COPY, /* raw rows for TargetOps.copy_data: sink->bytes, which make up PostgreSQL's binary
+                * COPY format with the cells in canonical form */
+    READ_ROWS, /* the rows of `keys`: sink->row with key, row and row_version */
+    READ_CHILDREN, /* of the rows whose `columns` equal one of `keys` their own key: sink->row */
+    READ_DIGEST,   /* sets rows, digest_1, digest_2 */
+    READ_HASHES /* sink->hash once a row; for a key of `keys`, with the key as it was asked for */
 } ReadKind;
 
 typedef struct ReadSink {
@@ -112,9 +113,11 @@ typedef struct ReadSink {
 typedef struct ReadRequest {
     ReadKind kind;
     const Table *table;
-    KeyRange range;  /* READ_COPY, READ_DIGEST, READ_HASHES */
-    const Row *keys; /* READ_ROWS, READ_HASHES: read these keys instead of the range */
+    KeyRange range;       /* READ_COPY, READ_DIGEST, READ_HASHES */
+    const Row *keys;      /* READ_ROWS, READ_HASHES: read these keys instead of the range */
+    const guint *columns; /* READ_CHILDREN: as many as a key has cells */
     guint n_keys;
+    guint n_columns;
     gint64 rows;    /* result: rows read */
     char *digest_1; /* results of READ_DIGEST: two independent sums (g_free) */
     char *digest_2;

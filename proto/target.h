@@ -95,6 +95,7 @@ typedef struct TargetOps {
     bool (*write)(Target *target, NetTable *tables, guint n_tables, bool consistent,
                   GError **error);
 
-    /* READ_DIGEST, READ_HASHES and READ_ROWS of the target's table, inside a transaction. */
+    /* READ_DIGEST, READ_HASHES, READ_ROWS and READ_CHILDREN of the target's table, inside a
+     * transaction. */
     bool (*read)(Target *target, ReadRequest *request, const ReadSink *sink, GError **error);
 } TargetOps;

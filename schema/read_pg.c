@@ -116,8 +116,25 @@ static bool read_digest(PGconn *connection, const char *schema, const char *name
     return true;
 }
 
-/* What one row of the answer holds: READ_ROWS all columns and the version, READ_HASHES the hash and
- * the version; the key cells of hashes are put in front by the callers. */
+/* The columns that are compared with the keys of a request. */
+static guint n_compared(const ReadRequest *request)
+{
+    return request->kind == READ_CHILDREN ? request->n_columns : request->table->n_key;
+}
+
+static guint compared(const ReadRequest *request, guint place)
+{
+    return request->kind == READ_CHILDREN ? request->columns[place] : request->table->key[place];
+}
+
+static bool answers_with_rows(const ReadRequest *request)
+{
+    return request->kind == READ_ROWS || request->kind == READ_CHILDREN;
+}
+
+/* What one row of the answer holds: READ_ROWS all columns and the version, READ_CHILDREN the key
+ * and the version, READ_HASHES the hash and the version; the key cells of hashes are put in front
+ * by the callers. */
 static void append_outputs(PGconn *connection, GString *sql, const ReadRequest *request)
 {
     const Table *table = request->table;
@@ -125,6 +142,12 @@ static void append_outputs(PGconn *connection, GString *sql, const ReadRequest *
         for (guint i = 0; i < table->n_columns; i++) {
             g_string_append(sql, "t.");
             pg_append_identifier(sql, table->columns[i].name);
+            g_string_append_printf(sql, " as c%u, ", i);
+        }
+    } else if (request->kind == READ_CHILDREN) {
+        for (guint i = 0; i < table->n_key; i++) {
+            g_string_append(sql, "t.");
+            pg_append_identifier(sql, table->columns[table->key[i]].name);
             g_string_append_printf(sql, " as c%u, ", i);
         }
     } else {
@@ -154,25 +177,26 @@ static void build_by_keys(PGconn *connection, const char *schema, const char *na
                           const ReadRequest *request, guint n_keys, GString *sql)
 {
     const Table *table = request->table;
+    guint n = n_compared(request);
     g_string_assign(sql, "select ");
-    for (guint i = 0; request->kind == READ_HASHES && i < table->n_key; i++) {
+    for (guint i = 0; request->kind == READ_HASHES && i < n; i++) {
         g_string_append_printf(sql, "k.k%u%s, ", i, request->key_texts ? "::text" : "");
     }
     g_string_append(sql, "r.* from (values ");
-    for (guint i = 0; i < n_keys * table->n_key; i++) {
-        bool first = i % table->n_key == 0;
+    for (guint i = 0; i < n_keys * n; i++) {
+        bool first = i % n == 0;
         g_string_append_printf(sql, "%s$%u", !first ? ", " : i > 0 ? "), (" : "(", i + 1);
     }
     g_string_append(sql, ")) as k(");
-    for (guint i = 0; i < table->n_key; i++) {
+    for (guint i = 0; i < n; i++) {
         g_string_append_printf(sql, "%sk%u", i > 0 ? ", " : "", i);
     }
     g_string_append(sql, ") cross join lateral (select ");
     append_outputs(connection, sql, request);
     append_from(sql, schema, name);
-    for (guint i = 0; i < table->n_key; i++) {
+    for (guint i = 0; i < n; i++) {
         g_string_append(sql, i > 0 ? " and t." : " where t.");
-        pg_append_identifier(sql, table->columns[table->key[i]].name);
+        pg_append_identifier(sql, table->columns[compared(request, i)].name);
         g_string_append_printf(sql, " = k.k%u", i);
     }
     g_string_append(sql, " offset 0) as r");
@@ -182,8 +206,8 @@ static bool emit_row(ReadRequest *request, const ReadSink *sink, const PGresult 
                      Cell *cells, GError **error)
 {
     const Table *table = request->table;
-    bool rows = request->kind == READ_ROWS;
-    guint n_cells = rows ? table->n_columns : table->n_key;
+    bool rows = answers_with_rows(request);
+    guint n_cells = request->kind == READ_ROWS ? table->n_columns : table->n_key;
     int n_numbers = rows ? 1 : 2;
     guint64 numbers[2] = {0, 0};
     for (int i = 0; i < n_numbers; i++) {
@@ -258,24 +282,25 @@ static bool read_by_range(PGconn *connection, const char *schema, const char *na
     return receive_rows(connection, request, sink, error);
 }
 
-static bool send_keys(PGconn *connection, const char *sql, const Table *table, const Row *keys,
-                      guint n_keys, GError **error)
+static bool send_keys(PGconn *connection, const char *sql, const ReadRequest *request,
+                      const Row *keys, guint n_keys, GError **error)
 {
-    guint n = n_keys * table->n_key;
+    const Table *table = request->table;
+    guint n_places = n_compared(request), n = n_keys * n_places;
     g_autofree Oid *types = g_new(Oid, n);
     g_autofree const char **values = g_new(const char *, n);
     g_autofree int *lengths = g_new(int, n);
     g_autofree int *formats = g_new(int, n);
     for (guint i = 0; i < n; i++) {
-        guint place = i % table->n_key;
-        const Row *key = &keys[i / table->n_key];
-        if (key->n_cells != table->n_key || key->cells[place].kind != CELL_VALUE) {
+        guint place = i % n_places;
+        const Row *key = &keys[i / n_places];
+        if (key->n_cells != n_places || key->cells[place].kind != CELL_VALUE) {
             g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG,
                         "%s: a key to read is not a value in every column", table->label);
             return false;
         }
         const Cell *cell = &key->cells[place];
-        types[i] = table->columns[table->key[place]].type_oid;
+        types[i] = table->columns[compared(request, place)].type_oid;
         values[i] = cell->data != NULL ? (const char *)cell->data : "";
         lengths[i] = (int)cell->length;
         formats[i] = 1;
@@ -290,7 +315,7 @@ static bool read_by_keys(PGconn *connection, const char *schema, const char *nam
                          ReadRequest *request, const ReadSink *sink, GError **error)
 {
     g_autoptr(GString) sql = g_string_new(NULL);
-    guint batch = MIN(KEYS_PER_QUERY, PARAMETERS_PER_QUERY / request->table->n_key);
+    guint batch = MIN(KEYS_PER_QUERY, PARAMETERS_PER_QUERY / n_compared(request));
     guint built = 0;
     for (guint done = 0; done < request->n_keys;) {
         guint n = MIN(batch, request->n_keys - done);
@@ -298,7 +323,7 @@ static bool read_by_keys(PGconn *connection, const char *schema, const char *nam
             build_by_keys(connection, schema, name, request, n, sql);
             built = n;
         }
-        if (!send_keys(connection, sql->str, request->table, request->keys + done, n, error) ||
+        if (!send_keys(connection, sql->str, request, request->keys + done, n, error) ||
             !receive_rows(connection, request, sink, error)) {
             return false;
         }
@@ -330,7 +355,7 @@ static bool read_storage(PGconn *connection, const char *schema, const char *nam
 bool pg_read(PGconn *connection, const char *schema, const char *name, ReadRequest *request,
              const ReadSink *sink, GError **error)
 {
-    bool by_keys = request->kind == READ_ROWS || request->keys != NULL;
+    bool by_keys = answers_with_rows(request) || request->keys != NULL;
     bool good = false;
     request->rows = 0;
     if (request->kind == READ_DIGEST) {

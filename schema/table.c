@@ -33,6 +33,9 @@ void table_free(Table *table)
     g_free(table->label);
     g_free(table->key);
     g_free(table->key_name);
+    for (guint i = 0; i < table->n_cascades; i++)
+        g_free(table->cascades[i].columns);
+    g_free(table->cascades);
     g_free(table->zero_date);
     g_free(table);
 }
@@ -59,6 +62,13 @@ guint64 table_compute_version(const Table *table)
         g_byte_array_append(bytes, (const guint8 *)&place, sizeof place);
     }
     return XXH3_64bits(bytes->data, bytes->len);
+}
+
+void table_add_cascade(Table *table, guint32 child, const guint *columns)
+{
+    table->cascades = g_renew(Cascade, table->cascades, table->n_cascades + 1);
+    table->cascades[table->n_cascades++] =
+        (Cascade){.child = child, .columns = g_memdup2(columns, sizeof *columns * table->n_key)};
 }
 
 void table_key_of(const Table *table, const Row *row, Cell *cells, Row *key)

@@ -38,6 +38,13 @@ typedef enum {
     ZERO_DATES_LITERAL
 } ZeroDates;
 
+/* A foreign key whose action changes rows of a moved child table without an event in the log
+ * (InnoDB carries it out below the binlog). It refers to the parent's key. */
+typedef struct Cascade {
+    guint32 child;  /* Table.id */
+    guint *columns; /* of the child, by place in the parent's key: indexes into its columns */
+} Cascade;
+
 typedef struct Table {
     guint32 id;          /* number in the migration, from 1; drover.tables.id */
     guint32 source_oid;  /* PostgreSQL: pg_class.oid; MySQL: place in the catalog, from 1 */
@@ -59,6 +66,9 @@ typedef struct Table {
     char *key_name; /* constraint or index on the source */
     bool key_is_primary;
 
+    guint n_cascades; /* of which this table is the parent */
+    Cascade *cascades;
+
     bool other_unique;    /* unique indexes or exclusion constraints besides the key */
     bool replace_updates; /* an update must be written as delete and insert (identity always) */
     guint64 version;      /* XXH3-64 over column names, types and key: Change.schema_version */
@@ -79,6 +89,9 @@ int table_find_column(const Table *table, const char *name);
 
 /* Computes version from the columns and the key. */
 guint64 table_compute_version(const Table *table);
+
+/* columns: Table.n_key of them; copied. */
+void table_add_cascade(Table *table, guint32 child, const guint *columns);
 
 /* A key row whose cells point at those of row (cells: room for n_key cells). */
 void table_key_of(const Table *table, const Row *row, Cell *cells, Row *key);

@@ -154,6 +154,34 @@ static void test_rows_by_keys_come_in_binary_and_absent_keys_give_none(void **st
     assert_lines(&lines, "null|<00><00><00><02> one|<00><00><00><01>");
 }
 
+static void test_children_are_found_by_the_columns_that_refer(void **state)
+{
+    Fixture *fixture = *state;
+    scratch_run(fixture->scratch,
+                "create table child (id integer primary key, note text, parent integer);"
+                "insert into child values (1, 'a', 7), (2, 'b', 8), (3, 'c', 7), (4, 'd', null)");
+    g_autoptr(Table) table =
+        test_table_new(1, "child", "id integer key, note text, parent integer");
+    guint8 numbers[2][4] = {{0, 0, 0, 7}, {0, 0, 0, 9}};
+    const guint columns[] = {2};
+    Cell cells[2];
+    Row keys[2];
+    for (int i = 0; i < 2; i++) {
+        cells[i] = (Cell){numbers[i], 4, CELL_VALUE};
+        keys[i] = (Row){&cells[i], 1};
+    }
+    Lines lines = {g_ptr_array_new_with_free_func(g_free), false};
+    ReadSink sink = {.row = take_line, .user = &lines};
+    ReadRequest request = {.kind = READ_CHILDREN,
+                           .table = table,
+                           .keys = keys,
+                           .n_keys = 2,
+                           .columns = columns,
+                           .n_columns = 1};
+    read_all(fixture, &request, &sink);
+    assert_lines(&lines, "<00><00><00><01> <00><00><00><03>");
+}
+
 static void test_more_keys_than_one_query_takes_are_all_looked_up(void **state)
 {
     enum { N = 2500 };
@@ -290,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_ranges_include_the_lower_and_exclude_the_upper_key),
         cmocka_unit_test(test_a_range_of_one_column_follows_the_columns_collation),
         cmocka_unit_test(test_rows_by_keys_come_in_binary_and_absent_keys_give_none),
+        cmocka_unit_test(test_children_are_found_by_the_columns_that_refer),
         cmocka_unit_test(test_more_keys_than_one_query_takes_are_all_looked_up),
         cmocka_unit_test(test_a_session_is_usable_after_a_sink_gave_up),
         cmocka_unit_test(test_digests_tell_apart_what_sql_calls_equal),
