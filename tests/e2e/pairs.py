@@ -1,4 +1,5 @@
 """A move from any engine to any other: fixtures for the tests of pairs."""
+import json
 import uuid
 
 import pytest
@@ -71,7 +72,7 @@ class PairMove(Drover):
         def streaming():
             self.keep_running()
             done = self.call("status", "--json")
-            return done.returncode == 0 and '"phase": "streaming"' in done.stdout
+            return done.returncode == 0 and json.loads(done.stdout)["phase"] == "streaming"
         wait_for(streaming, "streaming", limit, 0.1)
 
     def wait_caught_up(self, limit=120):
