@@ -640,7 +640,7 @@ static bool check_paused(Apply *apply, GError **error)
     apply->next_pause_check = now + PAUSE_INTERVAL;
     if (!control_get(&apply->control, "paused", &paused, error))
         return false;
-    apply->paused = paused != NULL && paused[0] == 't';
+    apply->paused = control_bool(paused);
     return true;
 }
 

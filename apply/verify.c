@@ -212,16 +212,6 @@ static char *key_text(Verify *verify, DifferenceKind kind, const Row *key, GErro
     return texts.text != NULL ? texts.text : packed_text(key);
 }
 
-static bool store_difference(Verify *verify, const char *kind, const char *key, GError **error)
-{
-    g_autofree char *id = g_strdup_printf("%u", verify->table->id);
-    const char *values[] = {verify->settings->migration->name, id, kind, key};
-    return run_statement(verify,
-                         "insert into drover.difference (migration, table_id, kind, key) "
-                         "values ($1, $2, $3, $4) on conflict do nothing",
-                         4, values, error);
-}
-
 bool verify_add_difference(Verify *verify, DifferenceKind kind, const Row *key, GError **error)
 {
     VerifyTable *result = verify->result;
@@ -235,7 +225,8 @@ bool verify_add_difference(Verify *verify, DifferenceKind kind, const Row *key, 
         return false;
     }
     g_ptr_array_add(result->differences, g_strdup_printf("%s %s", difference_names[kind], text));
-    return store_difference(verify, difference_names[kind], text, error);
+    return control_difference_add(&verify->control, verify->table->id, difference_names[kind], text,
+                                  error);
 }
 
 static bool store_start(Verify *verify, GError **error)

@@ -357,12 +357,13 @@ static bool copy_chunk(Copy *copy, const Chunk *chunk, GError **error)
 static bool build_key(Copy *copy, guint32 id, GError **error)
 {
     static const char *const kinds[] = {"key", NULL};
+    const DdlWorker worker = {copy->worker, copy->settings.epoch};
     Control *control = &copy->control;
     const Table *table = find_table(copy, id, error);
     if (table == NULL) {
         return false;
     }
-    if (ddl_run_table(control, kinds, id, error) &&
+    if (ddl_run_table(control, &worker, kinds, id, error) &&
         control_table_state(control, id, "keyed", error) && control_commit(control, error)) {
         return true;
     }
@@ -463,7 +464,7 @@ static bool look(Copy *copy, bool *paused, GError **error)
     if (!connect_both(copy, error) || !control_get(&copy->control, "paused", &text, error)) {
         return false;
     }
-    *paused = g_strcmp0(text, "t") == 0;
+    *paused = control_bool(text);
     return true;
 }
 

@@ -1,5 +1,5 @@
 # drover_embed(TARGET EXTENSION FOLDER): every FOLDER/NAME.EXTENSION becomes the constant string
-# embedded_NAME, declared in the generated header <FOLDER>/embedded.h.
+# embedded_NAME (a dot in NAME is a _ there), declared in the generated header <FOLDER>/embedded.h.
 function(drover_embed TARGET EXTENSION FOLDER)
   file(GLOB FILES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${FOLDER}/*.${EXTENSION})
   set(HEADER ${CMAKE_BINARY_DIR}/${FOLDER}/embedded.h)

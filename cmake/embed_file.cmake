@@ -1,7 +1,9 @@
-# Writes OUTPUT, a header with each of FILES as a C string constant named after the file.
+# Writes OUTPUT, a header with each of FILES as a C string constant named after the file: a.b.sql is
+# embedded_a_b.
 set(TEXT "#pragma once\n")
 foreach(FILE ${FILES})
-  get_filename_component(NAME ${FILE} NAME_WE)
+  get_filename_component(NAME ${FILE} NAME_WLE)
+  string(REPLACE "." "_" NAME "${NAME}")
   file(READ ${FILE} BODY)
   string(REPLACE "\\" "\\\\" BODY "${BODY}")
   string(REPLACE "\"" "\\\"" BODY "${BODY}")

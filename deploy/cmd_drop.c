@@ -7,7 +7,6 @@
 #include "deploy/context.h"
 #include "deploy/stored.h"
 #include "proto/error.h"
-#include "schema/sql/embedded.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -18,12 +17,6 @@ typedef struct Dropped {
     bool schema;
     char *schema_kept; /* why; NULL */
 } Dropped;
-
-static bool ask(Control *control, const char *sql, GError **error)
-{
-    g_autoptr(Answer) answer = control->ops->execute(control->target, sql, 0, NULL, error);
-    return answer != NULL;
-}
 
 /* --- The name --------------------------------------------------------------------------------- */
 
@@ -103,16 +96,6 @@ static bool other_migrations(Control *control, bool *others, GError **error)
     return answer != NULL;
 }
 
-static bool drop_tables(Control *control, GError **error)
-{
-    g_auto(GStrv) statements = g_strsplit(strchr(embedded_control_drop, '\n'), ";", -1);
-
-    for (guint i = 0; statements[i] != NULL; i++)
-        if (*g_strstrip(statements[i]) != '\0' && !ask(control, statements[i], error))
-            return false;
-    return true;
-}
-
 /* The last migration takes the schema with it, unless somebody else put something there. */
 static bool drop_schema(Control *control, Dropped *dropped, GError **error)
 {
@@ -123,11 +106,9 @@ static bool drop_schema(Control *control, Dropped *dropped, GError **error)
         return false;
     if (others)
         return true;
-    dropped->schema = ask(control, "begin", &problem) && drop_tables(control, &problem) &&
-                      control_commit(control, &problem);
+    dropped->schema = control_uninstall(control->ops, control->target, &problem);
     if (dropped->schema)
         return true;
-    control_rollback(control);
     if (drover_error_is_retry(problem)) {
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;

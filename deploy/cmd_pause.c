@@ -11,8 +11,7 @@ static int set_paused(CommandLine *line, const char *details, bool paused, GErro
     if (context == NULL || !context_connect(context, line->name, error))
         return 0;
     g_autoptr(Stored) stored = stored_find(&context->control, error);
-    if (stored == NULL ||
-        !control_set(&context->control, "paused", paused ? "true" : "false", error))
+    if (stored == NULL || !control_set(&context->control, "paused", paused ? "1" : "0", error))
         return 0;
     if (line->json)
         command_print_json(

@@ -61,8 +61,8 @@ static bool ask_integers(Control *control, const char *sql, guint n, gint64 *num
 
 static const char TOTAL_SQL[] =
     "select sum(rows_total), sum(bytes_total) from drover.tables where migration = $1";
-static const char DONE_SQL[] =
-    "select sum(rows), sum(bytes) from drover.chunk where migration = $1 and state = 'done'";
+static const char DONE_SQL[] = "select sum(c.rows), sum(c.bytes) from drover.chunk c where "
+                               "c.migration = $1 and c.state = 'done'";
 static const char STEPS_SQL[] =
     "select count(case when done then 1 end), count(*) from drover.ddl where migration = $1 and "
     "kind in ('index', 'constraint', 'foreign_key', 'sequence_owner', 'analyze')";
@@ -146,7 +146,7 @@ bool monitor_read(Monitor *monitor, GError **error)
         !control_get(control, "phase", &phase, error) ||
         !control_progress_get(control, "apply", &monitor->progress, error))
         return false;
-    monitor->view.paused = g_strcmp0(paused, "t") == 0;
+    monitor->view.paused = control_bool(paused);
     set_phase(monitor, phase);
     pthread_mutex_lock(&monitor->run->lock);
     monitor->run->trim_below = monitor->progress.bus_sequence;

@@ -1,6 +1,7 @@
 #include "deploy/stored.h"
 
 #include "proto/error.h"
+#include "schema/sql/embedded.h"
 
 #include <string.h>
 #include <xxhash.h>
@@ -70,11 +71,9 @@ Stored *stored_find(Control *control, GError **error)
 bool stored_insert(Control *control, const char *uuid, const char *file, GError **error)
 {
     const char *values[] = {control->migration->name, uuid, file};
-    g_autoptr(Answer) answer = control->ops->execute(
-        control->target,
-        "insert into drover.migration (name, uuid, file, phase) values ($1, $2, $3, 'planned') "
-        "on conflict (name) do nothing",
-        3, values, error);
+    const char *sql = control_sql(control->ops, embedded_control_migration_add,
+                                  embedded_control_migration_add_mysql);
+    g_autoptr(Answer) answer = control->ops->execute(control->target, sql, 3, values, error);
     return answer != NULL;
 }
 

@@ -25,6 +25,26 @@ bool control_run(Control *control, const char *sql, guint n, const char *const *
     return true;
 }
 
+static bool is_mysql(const TargetOps *ops)
+{
+    return strcmp(ops->engine, "mysql") == 0;
+}
+
+const char *control_sql(const TargetOps *ops, const char *sql, const char *mysql)
+{
+    return is_mysql(ops) ? mysql : sql;
+}
+
+bool control_is_mysql(const Control *control)
+{
+    return is_mysql(control->ops);
+}
+
+bool control_bool(const char *text)
+{
+    return text != NULL && (strcmp(text, "t") == 0 || strcmp(text, "1") == 0);
+}
+
 char *number_text(gint64 number, char *text)
 {
     g_snprintf(text, NUMBER_TEXT_SIZE, "%" G_GINT64_FORMAT, number);
@@ -53,6 +73,20 @@ bool position_read(const char *text, Position *position, GError **error)
     return false;
 }
 
+Answer *control_ask(Control *control, const char *sql, const char *mysql, guint n,
+                    const char *const *values, GError **error)
+{
+    return control->ops->execute(control->target, control_sql(control->ops, sql, mysql), n, values,
+                                 error);
+}
+
+Answer *control_lock_migration(Control *control, GError **error)
+{
+    const char *values[] = {control->migration->name};
+    return control_ask(control, embedded_control_lock_migration,
+                       embedded_control_lock_migration_mysql, 1, values, error);
+}
+
 static bool migration_missing(const Control *control, GError **error)
 {
     g_set_error(
@@ -67,10 +101,7 @@ static bool migration_missing(const Control *control, GError **error)
 /* Epochs of one migration are given one at a time. */
 static bool lock_migration(Control *control, GError **error)
 {
-    const char *values[] = {control->migration->name};
-    g_autoptr(Answer) answer = control->ops->execute(
-        control->target, "select 1 from drover.migration where name = $1 for no key update", 1,
-        values, error);
+    g_autoptr(Answer) answer = control_lock_migration(control, error);
     if (answer == NULL) {
         return false;
     }
@@ -82,13 +113,21 @@ char *control_holder(void)
     return g_strdup_printf("%s pid %d", g_get_host_name(), (int)getpid());
 }
 
-/* sql: answers with the new epoch. */
-static bool take_lease(Control *control, const char *sql, const char *role, guint64 *epoch,
-                       GError **error)
+/* The answer of a statement that makes a lease is the new epoch. */
+static Answer *make_lease(Control *control, RoleHold hold, const char *role, GError **error)
 {
     g_autofree char *holder = control_holder();
     const char *values[] = {control->migration->name, role, holder};
-    g_autoptr(Answer) answer = control->ops->execute(control->target, sql, 3, values, error);
+    return hold == HOLD_ALONE ? control_ask(control, embedded_control_take_lease,
+                                            embedded_control_take_lease_mysql, 3, values, error)
+                              : control_ask(control, embedded_control_join_lease,
+                                            embedded_control_join_lease_mysql, 3, values, error);
+}
+
+static bool take_lease(Control *control, RoleHold hold, const char *role, guint64 *epoch,
+                       GError **error)
+{
+    g_autoptr(Answer) answer = make_lease(control, hold, role, error);
     if (answer == NULL) {
         return false;
     }
@@ -100,18 +139,41 @@ static bool take_alone(Control *control, const char *role, guint64 *epoch, GErro
 {
     char number[NUMBER_TEXT_SIZE];
     const char *values[] = {control->migration->name, role, number};
-    return take_lease(control, embedded_control_take_lease, role, epoch, error) &&
+    return take_lease(control, HOLD_ALONE, role, epoch, error) &&
            control_run(control, embedded_control_forget_sharers, 2, values, NULL, error) &&
            number_text((gint64)*epoch, number) != NULL &&
            control_run(control, embedded_control_give_epoch, 3, values, NULL, error);
 }
 
+static bool remove_worker(Control *control, const char *worker, GError **error)
+{
+    const char *values[] = {control->migration->name, worker};
+    return control_run(control, "delete from drover.progress where migration = $1 and worker = $2",
+                       2, values, NULL, error);
+}
+
+/* The rows of workers whose process has gone. */
+static bool sweep_workers(Control *control, const char *role, GError **error)
+{
+    const char *values[] = {control->migration->name, role};
+    g_autoptr(Answer) answer =
+        control->ops->execute(control->target, embedded_control_idle_workers, 2, values, error);
+    bool swept = answer != NULL;
+    for (guint i = 0; swept && i < answer->n_rows; i++) {
+        swept = remove_worker(control, answer_get(answer, i, 0), error);
+    }
+    return swept;
+}
+
 static bool take_beside(Control *control, const char *role, guint64 *epoch, GError **error)
 {
     const char *values[] = {control->migration->name, role};
-    return take_lease(control, embedded_control_join_lease, role, epoch, error) &&
-           control_run(control, embedded_control_sweep_leases, 2, values, NULL, error) &&
-           control_run(control, embedded_control_sweep_workers, 2, values, NULL, error);
+    return take_lease(control, HOLD_SHARED, role, epoch, error) &&
+           control_run(control,
+                       control_sql(control->ops, embedded_control_sweep_leases,
+                                   embedded_control_sweep_leases_mysql),
+                       2, values, NULL, error) &&
+           sweep_workers(control, role, error);
 }
 
 static bool take_role(Control *control, const char *role, RoleHold hold, bool take_over,
@@ -163,8 +225,8 @@ static bool check_leases(Control *control, const char *worker, guint64 epoch, GE
     gsize length = strlen(lease);
     bool missing = strncmp(worker, lease, length) == 0 && worker[length] == '-';
     const char *values[] = {control->migration->name, role, lease};
-    g_autoptr(Answer) answer =
-        control->ops->execute(control->target, embedded_control_check_leases, 3, values, error);
+    g_autoptr(Answer) answer = control_ask(control, embedded_control_check_leases,
+                                           embedded_control_check_leases_mysql, 3, values, error);
     if (answer == NULL) {
         return false;
     }
@@ -189,7 +251,10 @@ bool control_worker_register(Control *control, const char *worker, guint64 epoch
     gint64 affected = 0;
     if (control_run(control, "begin", 0, NULL, NULL, error) &&
         check_leases(control, worker, epoch, error) &&
-        control_run(control, embedded_control_register_worker, 4, values, &affected, error) &&
+        control_run(control,
+                    control_sql(control->ops, embedded_control_register_worker,
+                                embedded_control_register_worker_mysql),
+                    4, values, &affected, error) &&
         (affected == 1 || taken_over(epoch, error)) && control_commit(control, error)) {
         return true;
     }
@@ -236,7 +301,10 @@ bool control_write_begin(Control *control, const char *worker, guint64 epoch, GE
     const char *values[] = {control->migration->name, worker, number_text((gint64)epoch, number)};
     gint64 affected = 0;
     bool done = control_run(control, "begin", 0, NULL, NULL, error) &&
-                control_run(control, embedded_control_write_begin, 3, values, &affected, error);
+                control_run(control,
+                            control_sql(control->ops, embedded_control_write_begin,
+                                        embedded_control_write_begin_mysql),
+                            3, values, &affected, error);
     if (done && affected == 1) {
         return true;
     }
@@ -265,8 +333,8 @@ bool control_progress_get(Control *control, const char *worker, Progress *progre
 {
     const char *values[] = {control->migration->name, worker};
     *progress = (Progress){{0, 0}, 0, 0, 0, 0};
-    g_autoptr(Answer) answer =
-        control->ops->execute(control->target, embedded_control_progress_get, 2, values, error);
+    g_autoptr(Answer) answer = control_ask(control, embedded_control_progress_get,
+                                           embedded_control_progress_get_mysql, 2, values, error);
     if (answer == NULL) {
         return false;
     }
@@ -316,8 +384,10 @@ bool control_progress_set(Control *control, const char *worker, const Progress *
         resume,
     };
     gint64 affected = 0;
-    if (!control_run(control, embedded_control_progress_set, G_N_ELEMENTS(values), values,
-                     &affected, error)) {
+    if (!control_run(control,
+                     control_sql(control->ops, embedded_control_progress_set,
+                                 embedded_control_progress_set_mysql),
+                     G_N_ELEMENTS(values), values, &affected, error)) {
         return false;
     }
     if (affected != 1) {
@@ -340,11 +410,10 @@ static void account_numbers(const Account *account, guint64 *numbers)
     memcpy(numbers, all, sizeof all);
 }
 
-bool control_accounts_add(Control *control, const Account *accounts, guint n, GError **error)
+/* An array a column. */
+static bool add_by_arrays(Control *control, const Account *accounts, guint n, gint64 *affected,
+                          GError **error)
 {
-    if (n == 0) {
-        return true;
-    }
     GString *lists[ACCOUNT_COLUMNS];
     const char *values[1 + ACCOUNT_COLUMNS] = {control->migration->name};
     for (guint c = 0; c < ACCOUNT_COLUMNS; c++) {
@@ -360,12 +429,43 @@ bool control_accounts_add(Control *control, const Account *accounts, guint n, GE
     for (guint c = 0; c < ACCOUNT_COLUMNS; c++) {
         values[1 + c] = g_string_append_c(lists[c], '}')->str;
     }
-    gint64 affected = 0;
     bool done = control_run(control, embedded_control_accounts_add, 1 + ACCOUNT_COLUMNS, values,
-                            &affected, error);
+                            affected, error);
     for (guint c = 0; c < ACCOUNT_COLUMNS; c++) {
         g_string_free(lists[c], TRUE);
     }
+    return done;
+}
+
+/* A JSON list a table. */
+static bool add_by_json(Control *control, const Account *accounts, guint n, gint64 *affected,
+                        GError **error)
+{
+    g_autoptr(GString) list = g_string_new("[");
+    for (guint i = 0; i < n; i++) {
+        guint64 numbers[ACCOUNT_COLUMNS];
+        account_numbers(&accounts[i], numbers);
+        for (guint c = 0; c < ACCOUNT_COLUMNS; c++) {
+            g_string_append_printf(list, "%s%" G_GUINT64_FORMAT,
+                                   c > 0   ? ","
+                                   : i > 0 ? "],["
+                                           : "[",
+                                   numbers[c]);
+        }
+    }
+    g_string_append(list, "]]");
+    const char *values[] = {control->migration->name, list->str};
+    return control_run(control, embedded_control_accounts_add_mysql, 2, values, affected, error);
+}
+
+bool control_accounts_add(Control *control, const Account *accounts, guint n, GError **error)
+{
+    gint64 affected = 0;
+    if (n == 0) {
+        return true;
+    }
+    bool done = is_mysql(control->ops) ? add_by_json(control, accounts, n, &affected, error)
+                                       : add_by_arrays(control, accounts, n, &affected, error);
     if (done && affected != (gint64)n) {
         g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG,
                     "accounts of %u tables reached %" G_GINT64_FORMAT " rows of drover.tables", n,
@@ -411,10 +511,10 @@ bool control_refetch_add(Control *control, guint32 table, const Row *key, const 
     char id[NUMBER_TEXT_SIZE];
     g_autofree char *hex = hex_text(key);
     const char *values[] = {control->migration->name, number_text(table, id), hex, reason};
-    return control_run(control,
-                       "insert into drover.refetch (migration, table_id, key, reason) "
-                       "values ($1, $2, $3, $4) on conflict (migration, table_id, key) do nothing",
-                       4, values, NULL, error);
+    return control_run(
+        control,
+        control_sql(control->ops, embedded_control_refetch_add, embedded_control_refetch_add_mysql),
+        4, values, NULL, error);
 }
 
 bool control_refetch_remove(Control *control, guint32 table, const Row *key, GError **error)
@@ -423,8 +523,8 @@ bool control_refetch_remove(Control *control, guint32 table, const Row *key, GEr
     g_autofree char *hex = hex_text(key);
     const char *values[] = {control->migration->name, number_text(table, id), hex};
     return control_run(control,
-                       "delete from drover.refetch "
-                       "where migration = $1 and table_id = $2 and key = $3",
+                       control_sql(control->ops, embedded_control_refetch_remove,
+                                   embedded_control_refetch_remove_mysql),
                        3, values, NULL, error);
 }
 
@@ -438,8 +538,8 @@ bool control_refetch_list(Control *control, guint limit, GArray **keys, GError *
 {
     char number[NUMBER_TEXT_SIZE];
     const char *values[] = {control->migration->name, number_text(limit, number)};
-    g_autoptr(Answer) answer =
-        control->ops->execute(control->target, embedded_control_refetch_list, 2, values, error);
+    g_autoptr(Answer) answer = control_ask(control, embedded_control_refetch_list,
+                                           embedded_control_refetch_list_mysql, 2, values, error);
     if (answer == NULL) {
         return false;
     }
@@ -466,10 +566,10 @@ bool control_object_add(Control *control, const char *side, const char *kind, co
                         GError **error)
 {
     const char *values[] = {control->migration->name, side, kind, name};
-    return control_run(control,
-                       "insert into drover.object (migration, side, kind, name) "
-                       "values ($1, $2, $3, $4) on conflict do nothing",
-                       4, values, NULL, error);
+    return control_run(
+        control,
+        control_sql(control->ops, embedded_control_object_add, embedded_control_object_add_mysql),
+        4, values, NULL, error);
 }
 
 bool control_object_find(Control *control, const char *side, const char *kind, const char *name,
@@ -494,5 +594,18 @@ bool control_object_remove(Control *control, const char *side, const char *kind,
     return control_run(control,
                        "delete from drover.object "
                        "where migration = $1 and side = $2 and kind = $3 and name = $4",
+                       4, values, NULL, error);
+}
+
+/* --- Differences ------------------------------------------------------------------------------ */
+
+bool control_difference_add(Control *control, guint32 table, const char *kind, const char *key,
+                            GError **error)
+{
+    char id[NUMBER_TEXT_SIZE];
+    const char *values[] = {control->migration->name, number_text(table, id), kind, key};
+    return control_run(control,
+                       control_sql(control->ops, embedded_control_difference_add,
+                                   embedded_control_difference_add_mysql),
                        4, values, NULL, error);
 }

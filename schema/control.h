@@ -1,8 +1,14 @@
 /*
  * Control: drover's durable state in the target (schema/sql/control.sql), as functions.
  *
- * Everything goes through TargetOps.execute in portable SQL. A Control borrows one target session;
- * it belongs to one thread. Used by every role and by the commands.
+ * Everything goes through TargetOps.execute. A statement in a C file is every engine's. One that
+ * differs, or is longer than a line, is schema/sql/X.sql; where MySQL and MariaDB need words of
+ * their own, those are schema/sql/X.mysql.sql, and X.sql is PostgreSQL's. Both take the same
+ * parameters unless the first says otherwise. An X.mysql.sql may be several statements: the answer
+ * is the last one's.
+ *
+ * A Control borrows one target session; it belongs to one thread. Used by every role and by the
+ * commands.
  */
 #pragma once
 
@@ -19,10 +25,17 @@ typedef struct Control {
     const Migration *migration;
 } Control;
 
+/* Chooses the statement for an engine: mysql for MySQL and MariaDB, sql for every other. */
+const char *control_sql(const TargetOps *ops, const char *sql, const char *mysql);
+/* A boolean of an answer; false where it is NULL. */
+bool control_bool(const char *text);
+
 /* Creates schema drover and its tables where they are missing. */
 bool control_install(const TargetOps *ops, Target *target, GError **error);
-/* False without an error where schema drover does not exist on this target. */
+/* *installed: has this target drover's tables? */
 bool control_installed(const TargetOps *ops, Target *target, bool *installed, GError **error);
+/* Drops the tables and the schema. NO where somebody else put something there: then all stays. */
+bool control_uninstall(const TargetOps *ops, Target *target, GError **error);
 
 /* What leases call this process: "<host> pid <n>" (g_free). */
 char *control_holder(void);
@@ -131,3 +144,7 @@ bool control_object_find(Control *control, const char *side, const char *kind, c
                          bool *found, GError **error);
 bool control_object_remove(Control *control, const char *side, const char *kind, const char *name,
                            GError **error);
+
+/* A key that verify has proven to differ, as text. */
+bool control_difference_add(Control *control, guint32 table, const char *kind, const char *key,
+                            GError **error);

@@ -1,15 +1,13 @@
 /*
- * The control tables themselves: schema/sql/control.sql, statement by statement.
+ * The control tables themselves: schema/sql/control.sql, statement by statement in one transaction;
+ * on MySQL, where each statement of a schema is a transaction, control.mysql.sql as a whole, again
+ * and again until its last table is there.
  */
+#include "proto/error.h"
 #include "schema/control.h"
 #include "schema/sql/embedded.h"
 
 #include <string.h>
-
-/* Two processes that create the same objects at once would fail on each other's catalog rows, "if
- * not exists" or not; the lock lasts until the transaction ends. */
-static const char LOCK_SQL[] =
-    "select pg_advisory_xact_lock(hashtextextended('drover.control.install', 0))";
 
 static const char *skip_blank(const char *p)
 {
@@ -54,9 +52,10 @@ static bool is_about_the_schema(const char *statement)
            g_str_has_prefix(statement, "comment on schema");
 }
 
-static bool run_script(const TargetOps *ops, Target *target, bool schema_exists, GError **error)
+static bool run_script(const TargetOps *ops, Target *target, const char *script, bool schema_exists,
+                       GError **error)
 {
-    for (const char *p = skip_blank(embedded_control); *p != '\0';) {
+    for (const char *p = skip_blank(script); *p != '\0';) {
         const char *end = statement_end(p);
         g_autofree char *statement = g_strndup(p, (gsize)(end - p));
         if (!(schema_exists && is_about_the_schema(statement)) &&
@@ -68,32 +67,78 @@ static bool run_script(const TargetOps *ops, Target *target, bool schema_exists,
     return true;
 }
 
+static bool has_transactional_ddl(const TargetOps *ops)
+{
+    return control_sql(ops, embedded_control, NULL) != NULL;
+}
+
 static bool install(const TargetOps *ops, Target *target, GError **error)
 {
     bool exists = false;
-    return run(ops, target, "begin", error) && run(ops, target, LOCK_SQL, error) &&
+    return run(ops, target, "begin", error) &&
+           run(ops, target, embedded_control_install_lock, error) &&
            control_installed(ops, target, &exists, error) &&
-           run_script(ops, target, exists, error) && run(ops, target, "commit", error);
+           run_script(ops, target, embedded_control, exists, error) &&
+           run(ops, target, "commit", error);
 }
 
 bool control_install(const TargetOps *ops, Target *target, GError **error)
 {
-    if (install(ops, target, error)) {
+    bool transactional = has_transactional_ddl(ops);
+    if (transactional ? install(ops, target, error)
+                      : run(ops, target, embedded_control_mysql, error)) {
         return true;
     }
     g_prefix_error(error, "creating drover's own tables: ");
-    run(ops, target, "rollback", NULL);
+    if (transactional) {
+        run(ops, target, "rollback", NULL);
+    }
     return false;
 }
 
 bool control_installed(const TargetOps *ops, Target *target, bool *installed, GError **error)
 {
-    g_autoptr(Answer) answer = ops->execute(
-        target, "select 1 from information_schema.schemata where schema_name = 'drover'", 0, NULL,
-        error);
+    const char *sql =
+        control_sql(ops, embedded_control_installed, embedded_control_installed_mysql);
+    g_autoptr(Answer) answer = ops->execute(target, sql, 0, NULL, error);
     if (answer == NULL) {
         return false;
     }
     *installed = answer->n_rows > 0;
     return true;
+}
+
+/* --- Away with them --------------------------------------------------------------------------- */
+
+static bool drop_at_once(const TargetOps *ops, Target *target, GError **error)
+{
+    if (run(ops, target, "begin", error) &&
+        run_script(ops, target, embedded_control_drop, false, error) &&
+        run(ops, target, "commit", error)) {
+        return true;
+    }
+    run(ops, target, "rollback", NULL);
+    return false;
+}
+
+/* MySQL drops a schema with all that is in it. */
+static bool drop_what_is_ours(const TargetOps *ops, Target *target, GError **error)
+{
+    g_autoptr(Answer) answer =
+        ops->execute(target, embedded_control_strangers_mysql, 0, NULL, error);
+    if (answer == NULL) {
+        return false;
+    }
+    if (answer_get(answer, 0, 0) != NULL) {
+        g_set_error(error, DROVER_ERROR, DROVER_ERROR_NO,
+                    "database drover holds what is not drover's: %s", answer_get(answer, 0, 0));
+        return false;
+    }
+    return run(ops, target, embedded_control_drop_mysql, error);
+}
+
+bool control_uninstall(const TargetOps *ops, Target *target, GError **error)
+{
+    return has_transactional_ddl(ops) ? drop_at_once(ops, target, error)
+                                      : drop_what_is_ours(ops, target, error);
 }

@@ -9,6 +9,17 @@
 bool control_run(Control *control, const char *sql, guint n, const char *const *values,
                  gint64 *affected, GError **error);
 
+/* Runs the one of two statements that is for the target's engine. */
+Answer *control_ask(Control *control, const char *sql, const char *mysql, guint n,
+                    const char *const *values, GError **error);
+
+/* In the open transaction: holds the migration's row. One row with the phase, or none. */
+Answer *control_lock_migration(Control *control, GError **error);
+
+/* Is the target MySQL or MariaDB? Lists are parameters as JSON there and as arrays elsewhere, and
+ * DDL ends the transaction that it stands in. */
+bool control_is_mysql(const Control *control);
+
 /* For numbers as statement parameters. */
 #define NUMBER_TEXT_SIZE 24
 char *number_text(gint64 number, char *text);

@@ -7,6 +7,9 @@
 #include "schema/sql/embedded.h"
 #include "schema/text_array.h"
 
+#include <jansson.h>
+#include <stdlib.h>
+
 /* Ranges a statement. */
 #define RANGES_AT_ONCE 1000
 
@@ -25,8 +28,9 @@ static void append_bound(GString *list, char *const *bound)
     text_array_append_element(list, literal->str);
 }
 
-static bool add_some(Control *control, guint32 table, const GArray *ranges, guint first, guint n,
-                     GError **error)
+/* Lower bounds, upper bounds: an array each. */
+static bool add_by_arrays(Control *control, guint32 table, const GArray *ranges, guint first,
+                          guint n, GError **error)
 {
     g_autoptr(GString) lower = g_string_new("{");
     g_autoptr(GString) upper = g_string_new("{");
@@ -41,6 +45,58 @@ static bool add_some(Control *control, guint32 table, const GArray *ranges, guin
     const char *values[] = {control->migration->name, number_text(table, id),
                             number_text(first, before), lower->str, upper->str};
     return control_run(control, embedded_control_chunks_add, 5, values, NULL, error);
+}
+
+static json_t *bound_json(char *const *bound)
+{
+    if (bound == NULL) {
+        return json_null();
+    }
+    g_autoptr(GString) literal = g_string_new(NULL);
+    text_array_append(literal, (const char *const *)bound);
+    return json_string(literal->str);
+}
+
+/* NULL where a bound is no text of UTF-8. */
+static char *ranges_json(const GArray *ranges, guint first, guint n)
+{
+    json_t *list = json_array();
+    bool good = true;
+    for (guint i = first; i < first + n; i++) {
+        const KeyRange *range = &g_array_index(ranges, KeyRange, i);
+        json_t *both = json_array();
+        good = json_array_append_new(both, bound_json(range->lower)) == 0 &&
+               json_array_append_new(both, bound_json(range->upper)) == 0 && good;
+        json_array_append_new(list, both);
+    }
+    char *text = good ? json_dumps(list, JSON_COMPACT) : NULL;
+    json_decref(list);
+    return text;
+}
+
+/* A JSON list a chunk. */
+static bool add_by_json(Control *control, guint32 table, const GArray *ranges, guint first, guint n,
+                        GError **error)
+{
+    char id[NUMBER_TEXT_SIZE], before[NUMBER_TEXT_SIZE];
+    char *list = ranges_json(ranges, first, n);
+    const char *values[] = {control->migration->name, number_text(table, id),
+                            number_text(first, before), list};
+    if (list == NULL) {
+        g_set_error(error, DROVER_ERROR, DROVER_ERROR_DATA,
+                    "the bound of a chunk is no text of UTF-8");
+        return false;
+    }
+    bool added = control_run(control, embedded_control_chunks_add_mysql, 4, values, NULL, error);
+    free(list);
+    return added;
+}
+
+static bool add_some(Control *control, guint32 table, const GArray *ranges, guint first, guint n,
+                     GError **error)
+{
+    return control_is_mysql(control) ? add_by_json(control, table, ranges, first, n, error)
+                                     : add_by_arrays(control, table, ranges, first, n, error);
 }
 
 bool control_chunks_add(Control *control, guint32 table, const GArray *ranges, GError **error)
@@ -94,8 +150,8 @@ bool control_chunk_claim(Control *control, Chunk **chunk, GError **error)
 {
     const char *values[] = {control->migration->name};
     *chunk = NULL;
-    g_autoptr(Answer) answer =
-        control->ops->execute(control->target, embedded_control_chunk_claim, 1, values, error);
+    g_autoptr(Answer) answer = control_ask(control, embedded_control_chunk_claim,
+                                           embedded_control_chunk_claim_mysql, 1, values, error);
     if (answer == NULL) {
         return false;
     }
@@ -110,11 +166,12 @@ bool control_chunk_claim(Control *control, Chunk **chunk, GError **error)
     return true;
 }
 
-static bool claim_table(Control *control, const char *sql, guint32 *table, GError **error)
+static bool claim_table(Control *control, const char *sql, const char *mysql, guint32 *table,
+                        GError **error)
 {
     const char *values[] = {control->migration->name};
     guint64 id = 0;
-    g_autoptr(Answer) answer = control->ops->execute(control->target, sql, 1, values, error);
+    g_autoptr(Answer) answer = control_ask(control, sql, mysql, 1, values, error);
     if (answer == NULL ||
         (answer->n_rows > 0 && !number_read(answer_get(answer, 0, 0), 10, &id, error))) {
         return false;
@@ -125,12 +182,14 @@ static bool claim_table(Control *control, const char *sql, guint32 *table, GErro
 
 bool control_plan_claim(Control *control, guint32 *table, GError **error)
 {
-    return claim_table(control, embedded_control_plan_claim, table, error);
+    return claim_table(control, embedded_control_plan_claim, embedded_control_plan_claim_mysql,
+                       table, error);
 }
 
 bool control_key_claim(Control *control, guint32 *table, GError **error)
 {
-    return claim_table(control, embedded_control_key_claim, table, error);
+    return claim_table(control, embedded_control_key_claim, embedded_control_key_claim_mysql, table,
+                       error);
 }
 
 bool control_copy_left(Control *control, CopyLeft *left, GError **error)
@@ -154,8 +213,8 @@ bool control_copy_held(Control *control, guint64 epoch, GPtrArray **held, GError
 {
     char number[NUMBER_TEXT_SIZE];
     const char *values[] = {control->migration->name, number_text((gint64)epoch, number)};
-    g_autoptr(Answer) answer =
-        control->ops->execute(control->target, embedded_control_copy_held, 2, values, error);
+    g_autoptr(Answer) answer = control_ask(control, embedded_control_copy_held,
+                                           embedded_control_copy_held_mysql, 2, values, error);
     if (answer == NULL) {
         return false;
     }
@@ -175,8 +234,8 @@ bool control_chunk_done(Control *control, const Chunk *chunk, const char *worker
                             number_text(chunk->number, number), worker,
                             number_text(rows, rows_text),       number_text(bytes, bytes_text),
                             position_format(high, high_text)};
-    g_autoptr(Answer) answer =
-        control->ops->execute(control->target, embedded_control_chunk_done, 7, values, error);
+    g_autoptr(Answer) answer = control_ask(control, embedded_control_chunk_done,
+                                           embedded_control_chunk_done_mysql, 7, values, error);
     if (answer == NULL) {
         return false;
     }
@@ -187,7 +246,7 @@ bool control_chunk_done(Control *control, const Chunk *chunk, const char *worker
                     chunk->table);
         return false;
     }
-    *last = g_strcmp0(answer_get(answer, 0, 1), "f") == 0;
+    *last = !control_bool(answer_get(answer, 0, 1));
     return true;
 }
 
@@ -221,10 +280,7 @@ bool control_copy_state(Control *control, gint64 *todo, Position *high, GError *
 /* Whoever else ends the copy waits here. */
 static bool is_still_copying(Control *control, bool *copying, GError **error)
 {
-    const char *values[] = {control->migration->name};
-    g_autoptr(Answer) answer = control->ops->execute(
-        control->target, "select phase from drover.migration where name = $1 for no key update", 1,
-        values, error);
+    g_autoptr(Answer) answer = control_lock_migration(control, error);
     if (answer == NULL) {
         return false;
     }
@@ -297,9 +353,10 @@ static bool set_table(Control *control, const char *sql, guint32 table, const ch
 
 bool control_table_state(Control *control, guint32 table, const char *state, GError **error)
 {
-    return set_table(control,
-                     "update drover.tables set state = $3 where migration = $1 and id = $2", table,
-                     state, error);
+    return set_table(
+        control,
+        control_sql(control->ops, embedded_control_table_state, embedded_control_table_state_mysql),
+        table, state, error);
 }
 
 bool control_table_in_doubt(Control *control, guint32 table, const char *why, GError **error)

@@ -47,7 +47,10 @@ typedef enum {
  * `done`, and records what it creates in drover.object. *ran false where there is none to take. */
 bool ddl_run_one(Control *control, const DdlWorker *worker, const char *const *kinds, DdlPick pick,
                  bool *ran, GError **error);
-/* All pending steps of some kinds of one table, in the open transaction. */
-bool ddl_run_table(Control *control, const char *const *kinds, guint32 table_id, GError **error);
+/* All pending steps of some kinds of one table, in the worker's open data transaction, which has
+ * claimed the table (control_key_claim). Where DDL commits by itself they are several transactions,
+ * and the one that is open at the end has the claim again and the last step's `done`. */
+bool ddl_run_table(Control *control, const DdlWorker *worker, const char *const *kinds,
+                   guint32 table_id, GError **error);
 /* Is any step of some kinds not done, whoever is at it? */
 bool ddl_left(Control *control, const char *const *kinds, bool *left, GError **error);

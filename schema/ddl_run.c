@@ -1,29 +1,17 @@
 /*
  * Storing and running the steps of a DDL plan. A step, its `done` and the record of what it creates
  * are one transaction of the target, so that a kill leaves either all of them or none; while it is
- * open, nobody else takes the step.
+ * open, nobody else takes the step. Where DDL commits by itself, schema/ddl_run_mysql.c.
  */
-#include "schema/ddl.h"
+#include "schema/ddl_run_internal.h"
+
+#include "schema/control_internal.h"
+#include "schema/sql/embedded.h"
 
 #include <jansson.h>
 #include <string.h>
 
 #define DEADLOCK_ATTEMPTS 5
-
-/* For the transaction of a step: memory for building indexes, unless the server gives more by
- * itself. No wait for the disk at its commit: what a crash takes back, it takes back whole. */
-static const char step_settings[] =
-    "select pg_catalog.set_config('synchronous_commit', 'off', true), "
-    "pg_catalog.set_config('maintenance_work_mem', greatest(262144, pg_catalog.pg_size_bytes("
-    "pg_catalog.current_setting('maintenance_work_mem')) / 1024)::text, true)";
-
-/* One statement for all steps: they are stored together or not at all. */
-static const char store_sql[] =
-    "insert into drover.ddl (migration, step, table_id, kind, name, statement) "
-    "select $1, s.step, nullif(s.table_id, 0), s.kind, s.name, s.statement "
-    "from jsonb_to_recordset($2::jsonb) "
-    "as s (step integer, table_id integer, kind text, name text, statement text) "
-    "on conflict do nothing";
 
 static char *steps_json(const GPtrArray *steps)
 {
@@ -43,7 +31,8 @@ bool ddl_store(Control *control, GPtrArray *steps, GError **error)
 {
     char *json = steps_json(steps);
     const char *values[] = {control->migration->name, json};
-    g_autoptr(Answer) answer = control->ops->execute(control->target, store_sql, 2, values, error);
+    g_autoptr(Answer) answer =
+        control_ask(control, embedded_ddl_store, embedded_ddl_store_mysql, 2, values, error);
     free(json);
     if (answer == NULL)
         g_prefix_error(error, "storing the plan of the target's tables: ");
@@ -72,25 +61,38 @@ static Answer *ask_pending(Control *control, const char *before, const char *con
     g_string_prepend(sql, before);
     if (table != NULL) {
         g_ptr_array_add(values, (gpointer)(gintptr)table);
-        g_string_append_printf(sql, " and table_id = $%u::integer", values->len);
+        g_string_append_printf(sql, " and table_id = $%u", values->len);
     }
     g_string_append(sql, after);
     return control->ops->execute(control->target, sql->str, values->len,
                                  (const char *const *)values->pdata, error);
 }
 
-#define STEP_COLUMNS "select step, kind, name, statement"
+static const char *step_columns(const Control *control)
+{
+    return control_sql(control->ops, "select step, kind, name, statement",
+                       "select step, kind, name, statement, begun");
+}
+
+static DdlPending pending_at(const Answer *answer, guint row)
+{
+    return (DdlPending){answer_get(answer, row, 0), answer_get(answer, row, 1),
+                        answer_get(answer, row, 2), answer_get(answer, row, 3),
+                        answer->n_columns > 4 && control_bool(answer_get(answer, row, 4))};
+}
 
 /* In the open transaction: locks the next pending step. */
 static Answer *pick_step(Control *control, const char *const *kinds, DdlPick pick, GError **error)
 {
-    if (pick == DDL_ANY)
-        return ask_pending(control, STEP_COLUMNS, kinds,
-                           " order by step limit 1 for update skip locked", NULL, error);
-    return ask_pending(control,
-                       STEP_COLUMNS " from drover.ddl where migration = $1 and not done and step = "
-                                    "(select min(step)",
-                       kinds, ") for update skip locked", NULL, error);
+    const char *columns = step_columns(control);
+    const char *free = control_sql(control->ops, "", DDL_STEP_IS_FREE);
+    g_autofree char *any = g_strdup_printf("%s order by step limit 1 for update skip locked", free);
+    g_autofree char *first = g_strdup_printf(
+        "%s from drover.ddl where migration = $1 and not done and step = (select min(step)",
+        columns);
+    g_autofree char *if_free = g_strdup_printf(")%s for update skip locked", free);
+    return pick == DDL_ANY ? ask_pending(control, columns, kinds, any, NULL, error)
+                           : ask_pending(control, first, kinds, if_free, NULL, error);
 }
 
 /* Which steps create something of its own in drover.object; constraints belong to their table. */
@@ -108,42 +110,52 @@ static const char *object_kind(const char *kind, const char *statement)
 static bool schema_exists(Control *control, const char *name, bool *exists, GError **error)
 {
     const char *values[] = {name};
-    g_autoptr(Answer) answer = control->ops->execute(
-        control->target, "select pg_catalog.to_regnamespace($1) is not null", 1, values, error);
+    g_autoptr(Answer) answer = control_ask(control, embedded_ddl_schema_exists,
+                                           embedded_ddl_schema_exists_mysql, 1, values, error);
     if (answer == NULL)
         return false;
-    *exists = g_strcmp0(answer_get(answer, 0, 0), "t") == 0;
+    *exists = control_bool(answer_get(answer, 0, 0));
     return true;
 }
 
-/* In the open transaction. */
-static bool run_step(Control *control, const Answer *steps, guint row, GError **error)
+bool ddl_step_record(Control *control, const DdlPending *step, bool *needed, GError **error)
 {
-    const char *number = answer_get(steps, row, 0), *kind = answer_get(steps, row, 1);
-    const char *name = answer_get(steps, row, 2), *statement = answer_get(steps, row, 3);
-    const char *object = object_kind(kind, statement);
+    const char *object = object_kind(step->kind, step->statement);
     bool exists = false;
-    if (strcmp(kind, "schema") == 0 && !schema_exists(control, name, &exists, error))
+    if (strcmp(step->kind, "schema") == 0 && !schema_exists(control, step->name, &exists, error))
         return false;
-    if (!exists && object != NULL && !control_object_add(control, "target", object, name, error))
+    *needed = !exists;
+    return exists || object == NULL ||
+           control_object_add(control, "target", object, step->name, error);
+}
+
+bool ddl_step_forget(Control *control, const DdlPending *step, GError **error)
+{
+    const char *object = object_kind(step->kind, step->statement);
+    return object == NULL || control_object_remove(control, "target", object, step->name, error);
+}
+
+bool ddl_step_done(Control *control, const DdlPending *step, GError **error)
+{
+    const char *values[] = {control->migration->name, step->number};
+    return control_run(control,
+                       "update drover.ddl set done = true where migration = $1 and step = $2", 2,
+                       values, NULL, error);
+}
+
+/* In the open transaction. */
+static bool run_step(Control *control, const DdlPending *step, GError **error)
+{
+    bool needed = true;
+    if (!ddl_step_record(control, step, &needed, error))
         return false;
-    if (!exists) {
-        g_autoptr(Answer) set =
-            control->ops->execute(control->target, step_settings, 0, NULL, error);
-        if (set == NULL)
-            return false;
-        g_autoptr(Answer) done = control->ops->execute(control->target, statement, 0, NULL, error);
-        if (done == NULL) {
-            g_prefix_error(error, "%s %s: ", kind, name);
-            return false;
-        }
+    if (needed && !control_run(control, embedded_ddl_step_settings, 0, NULL, NULL, error))
+        return false;
+    if (needed && !control_run(control, step->statement, 0, NULL, NULL, error)) {
+        g_prefix_error(error, "%s %s: ", step->kind, step->name);
+        return false;
     }
-    const char *values[] = {control->migration->name, number};
-    g_autoptr(Answer) marked = control->ops->execute(
-        control->target,
-        "update drover.ddl set done = true where migration = $1 and step = $2::integer", 2, values,
-        error);
-    return marked != NULL;
+    return ddl_step_done(control, step, error);
 }
 
 /* One step in a transaction of its own. */
@@ -152,11 +164,17 @@ static bool step_once(Control *control, const DdlWorker *worker, const char *con
 {
     if (!control_write_begin(control, worker->name, worker->epoch, error))
         return false;
-    g_autoptr(Answer) step = pick_step(control, kinds, pick, error);
-    *ran = step != NULL && step->n_rows > 0;
-    if (*ran ? run_step(control, step, 0, error) && control_commit(control, error)
-             : step != NULL && control_abandon(control, error))
+    g_autoptr(Answer) picked = pick_step(control, kinds, pick, error);
+    *ran = picked != NULL && picked->n_rows > 0;
+    if (*ran) {
+        DdlPending step = pending_at(picked, 0);
+        if (control_is_mysql(control))
+            return ddl_step_apart(control, worker, &step, ran, error);
+        if (run_step(control, &step, error) && control_commit(control, error))
+            return true;
+    } else if (picked != NULL && control_abandon(control, error)) {
         return true;
+    }
     control_rollback(control);
     return false;
 }
@@ -176,15 +194,21 @@ bool ddl_run_one(Control *control, const DdlWorker *worker, const char *const *k
     }
 }
 
-bool ddl_run_table(Control *control, const char *const *kinds, guint32 table_id, GError **error)
+bool ddl_run_table(Control *control, const DdlWorker *worker, const char *const *kinds,
+                   guint32 table_id, GError **error)
 {
     g_autofree char *table = g_strdup_printf("%u", table_id);
-    g_autoptr(Answer) steps =
-        ask_pending(control, STEP_COLUMNS, kinds, " order by step for update", table, error);
+    g_autoptr(Answer) steps = ask_pending(control, step_columns(control), kinds,
+                                          " order by step for update", table, error);
     if (steps == NULL)
         return false;
+    g_autofree DdlPending *pending = g_new0(DdlPending, steps->n_rows + 1);
     for (guint i = 0; i < steps->n_rows; i++)
-        if (!run_step(control, steps, i, error))
+        pending[i] = pending_at(steps, i);
+    if (control_is_mysql(control))
+        return ddl_table_apart(control, worker, table, pending, steps->n_rows, error);
+    for (guint i = 0; i < steps->n_rows; i++)
+        if (!run_step(control, &pending[i], error))
             return false;
     return true;
 }
@@ -194,6 +218,6 @@ bool ddl_left(Control *control, const char *const *kinds, bool *left, GError **e
     g_autoptr(Answer) answer = ask_pending(control, "select count(*) > 0", kinds, "", NULL, error);
     if (answer == NULL)
         return false;
-    *left = g_strcmp0(answer_get(answer, 0, 0), "t") == 0;
+    *left = control_bool(answer_get(answer, 0, 0));
     return true;
 }

@@ -149,7 +149,7 @@ static void run_key(Fixture *fixture, guint32 table_id)
     static const char *const kinds[] = {"key", NULL};
     g_autoptr(GError) error = NULL;
     MUST(control_write_begin(&fixture->control, worker.name, worker.epoch, &error));
-    MUST(ddl_run_table(&fixture->control, kinds, table_id, &error));
+    MUST(ddl_run_table(&fixture->control, &worker, kinds, table_id, &error));
     MUST(control_commit(&fixture->control, &error));
 }
 

@@ -88,7 +88,7 @@ static Answer *migration_set(Session *session, const char *column, const char *v
     else if (g_str_equal(column, "snapshot"))
         SET_TEXT(row->of.migration.snapshot, value);
     else if (g_str_equal(column, "paused"))
-        row->of.migration.paused = value[0] == 't';
+        row->of.migration.paused = control_bool(value);
     else
         world_fail("the target is asked to set drover.migration.%s", column);
     return statement_answer(0, 0, 1);

@@ -88,13 +88,8 @@ static Answer *refetch_list(Session *session, const char *const *values, GError 
 
 const Statement statements_of_apply[] = {
     {"accounts_add", embedded_control_accounts_add, accounts_add},
-    {"refetch_add",
-     "insert into drover.refetch (migration, table_id, key, reason) "
-     "values ($1, $2, $3, $4) on conflict (migration, table_id, key) do nothing",
-     refetch_add},
-    {"refetch_remove",
-     "delete from drover.refetch where migration = $1 and table_id = $2 and key = $3",
-     refetch_remove},
+    {"refetch_add", embedded_control_refetch_add, refetch_add},
+    {"refetch_remove", embedded_control_refetch_remove, refetch_remove},
     {"refetch_list", embedded_control_refetch_list, refetch_list},
     {NULL, NULL, NULL},
 };

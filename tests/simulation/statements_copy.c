@@ -177,7 +177,7 @@ static Answer *copy_held(Session *session, const char *const *values, GError **e
     return statement_answer(0, 1, -1);
 }
 
-static Answer *lock_phase(Session *session, const char *const *values, GError **error)
+static Answer *lock_migration(Session *session, const char *const *values, GError **error)
 {
     (void)values;
     if (!store_lock(session, ROW_MIGRATION, LOCK_CHANGE, error))
@@ -234,20 +234,18 @@ const Statement statements_of_copy[] = {
      "select count(case when state = 'planned' then 1 end), count(*) from drover.tables "
      "where migration = $1 and state in ('planned', 'copying', 'copied')",
      copy_left},
-    {"lock of the phase", "select phase from drover.migration where name = $1 for no key update",
-     lock_phase},
+    {"lock_migration", embedded_control_lock_migration, lock_migration},
     {"snapshot_forget",
      "update drover.migration set snapshot = null where name = $1 and snapshot = $2",
      snapshot_forget},
     {"chunk_done", embedded_control_chunk_done, chunk_done},
     {"copy_state", embedded_control_copy_state, copy_state},
-    {"table state", "update drover.tables set state = $3 where migration = $1 and id = $2",
-     table_state},
+    {"table_state", embedded_control_table_state, table_state},
     {"table in doubt", "update drover.tables set in_doubt = $3 where migration = $1 and id = $2",
      table_in_doubt},
     {"ddl steps of a table",
      "select step, kind, name, statement from drover.ddl where migration = $1 and not done and "
-     "kind in ($2) and table_id = $3::integer order by step for update",
+     "kind in ($2) and table_id = $3 order by step for update",
      no_ddl_step},
     {NULL, NULL, NULL},
 };

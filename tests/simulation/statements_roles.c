@@ -67,14 +67,6 @@ static bool is_of_sharer(const char *name, const char *role)
 
 /* ---- roles and epochs ---- */
 
-static Answer *lock_migration(Session *session, const char *const *values, GError **error)
-{
-    (void)values;
-    if (!store_lock(session, ROW_MIGRATION, LOCK_CHANGE, error))
-        return NULL;
-    return statement_answer(1, 1, 1);
-}
-
 /* The highest epoch that the migration has seen. */
 static guint64 highest_epoch(const Session *session)
 {
@@ -152,9 +144,9 @@ static Answer *sweep_leases(Session *session, const char *const *values, GError 
 }
 
 /* Those that are locked are skipped. */
-static Answer *sweep_workers(Session *session, const char *const *values, GError **error)
+static Answer *idle_workers(Session *session, const char *const *values, GError **error)
 {
-    gint64 affected = 0;
+    Answer *answer = statement_answer(0, 1, -1);
     for (guint row = ROW_PROGRESS; row < ROW_PROGRESS + N_WORKERS; row++) {
         const StoredRow *seen = store_row(session, row);
         g_autofree char *lease =
@@ -162,10 +154,19 @@ static Answer *sweep_workers(Session *session, const char *const *values, GError
         if (!seen->exists || !is_of_sharer(seen->of.progress.worker, values[1]) ||
             find_named(session, &leases, lease) != 0 || store_is_locked(session, row, LOCK_CHANGE))
             continue;
-        store_change(session, row, error)->exists = false;
-        affected++;
+        store_lock(session, row, LOCK_CHANGE, error);
+        answer_put(answer_add_row(answer), 0, seen->of.progress.worker);
     }
-    return statement_answer(0, 0, affected);
+    return answer;
+}
+
+static Answer *remove_worker(Session *session, const char *const *values, GError **error)
+{
+    StoredRow *row = store_change(session, find_named(session, &workers, values[1]), error);
+    if (row == NULL)
+        return NULL;
+    row->exists = false;
+    return statement_answer(0, 0, 1);
 }
 
 static Answer *give_epoch(Session *session, const char *const *values, GError **error)
@@ -290,15 +291,15 @@ static Answer *progress_set(Session *session, const char *const *values, GError 
 }
 
 const Statement statements_of_roles[] = {
-    {"lock of the migration", "select 1 from drover.migration where name = $1 for no key update",
-     lock_migration},
     {"take_lease", embedded_control_take_lease, take_lease},
     {"give_epoch", embedded_control_give_epoch, give_epoch},
     {"check_leases", embedded_control_check_leases, check_leases},
     {"join_lease", embedded_control_join_lease, join_lease},
     {"forget_sharers", embedded_control_forget_sharers, forget_sharers},
     {"sweep_leases", embedded_control_sweep_leases, sweep_leases},
-    {"sweep_workers", embedded_control_sweep_workers, sweep_workers},
+    {"idle_workers", embedded_control_idle_workers, idle_workers},
+    {"removal of a worker", "delete from drover.progress where migration = $1 and worker = $2",
+     remove_worker},
     {"register_worker", embedded_control_register_worker, register_worker},
     {"write_begin", embedded_control_write_begin, write_begin},
     {"progress_get", embedded_control_progress_get, progress_get},

@@ -1,0 +1,3 @@
+-- $1 migration, $2 table, $3 kind, $4 key
+insert into drover.difference (migration, table_id, kind, key) values ($1, $2, $3, $4)
+on conflict do nothing

@@ -1,0 +1,2 @@
+-- $1 migration. Who changes its phase or gives epochs waits here for others that do.
+select phase from drover.migration where name = $1 for no key update
