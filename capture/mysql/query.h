@@ -34,10 +34,13 @@ typedef struct QueryMeaning {
     QueryKind kind;
     char *what;        /* "ALTER TABLE"; of QUERY_STOP the start of the statement */
     GPtrArray *tables; /* QueryTable: TRUNCATE, DDL. Names in UTF-8, as they are written */
-    char *name;        /* savepoint; NULL */
+    char *name;        /* savepoint, index that is dropped; NULL */
     char *xid;         /* XA: "X'7831',X'',1" as it is written; NULL */
     bool moves_rows; /* DDL that adds or removes rows of which there is no row event: DROP, TRUNCATE
                       * or EXCHANGE PARTITION and the like, IMPORT TABLESPACE */
+    bool keeps_form; /* DDL that leaves a table that is there as it is, but for indexes that are not
+                      * unique and for its comment */
+    bool drops_index; /* DROP INDEX of `name` and nothing else */
 } QueryMeaning;
 
 /* Never fails: what is not understood is QUERY_STOP. query_meaning_clear the result. */

@@ -88,12 +88,15 @@ static bool take_table_list(QueryWalk *walk)
     return true;
 }
 
-static void take_if_exists(QueryWalk *walk)
+/* True for IF NOT EXISTS. */
+static bool take_if_exists(QueryWalk *walk)
 {
+    bool negated = false;
     if (query_take(walk, "IF")) {
-        query_take(walk, "NOT");
+        negated = query_take(walk, "NOT");
         query_take(walk, "EXISTS");
     }
+    return negated;
 }
 
 /* DEFINER = user[@host] | CURRENT_USER[()], ALGORITHM = word */
@@ -119,16 +122,18 @@ static bool take_modifier(QueryWalk *walk)
     return false;
 }
 
-static bool take_object(QueryWalk *walk, ObjectKind *kind, const char **keyword)
+static bool take_object(QueryWalk *walk, ObjectKind *kind, const char **keyword, bool *unique)
 {
-    do
+    *unique = false;
+    do {
         for (gsize i = 0; i < G_N_ELEMENTS(objects); i++)
             if (query_take(walk, objects[i].keyword)) {
                 *kind = objects[i].kind;
                 *keyword = objects[i].keyword;
                 return true;
             }
-    while (take_modifier(walk));
+        *unique |= query_is(walk, "UNIQUE");
+    } while (take_modifier(walk));
     return false;
 }
 
@@ -162,20 +167,30 @@ static bool read_alter_table(QueryWalk *walk)
     return true;
 }
 
+/* A table that is there stays as it is where CREATE says IF NOT EXISTS. */
 static bool read_table(QueryWalk *walk, const char *verb)
 {
-    take_if_exists(walk);
+    bool if_absent = take_if_exists(walk);
     if (strcmp(verb, "DROP") == 0)
         return take_table_list(walk);
     if (!query_take_table(walk))
         return false;
-    return strcmp(verb, "ALTER") != 0 || read_alter_table(walk);
+    if (strcmp(verb, "CREATE") == 0)
+        walk->meaning->keeps_form = if_absent;
+    if (strcmp(verb, "ALTER") != 0)
+        return true;
+    walk->meaning->keeps_form = query_adds_indexes(walk->word);
+    return read_alter_table(walk);
 }
 
 /* CREATE INDEX name [USING type] ON table, DROP INDEX name ON table */
-static bool read_index(QueryWalk *walk)
+static bool read_index(QueryWalk *walk, const char *verb, bool unique)
 {
     take_if_exists(walk);
+    walk->meaning->keeps_form = strcmp(verb, "CREATE") == 0 && !unique;
+    walk->meaning->drops_index = strcmp(verb, "DROP") == 0;
+    if (walk->meaning->drops_index && is_any_name(walk->word))
+        walk->meaning->name = g_strdup(walk->word->text);
     for (guint i = 0; i < 4 && !query_is(walk, "ON"); i++)
         if (walk->word->kind == WORD_END || walk->word[1].kind == WORD_END)
             return false;
@@ -202,12 +217,13 @@ bool query_ddl(QueryWalk *walk, const char *verb)
 {
     ObjectKind kind;
     const char *keyword;
+    bool unique;
     if (query_take(walk, "TEMPORARY")) {
         walk->meaning->kind = QUERY_HARMLESS;
         walk->meaning->what = g_strdup_printf("%s TEMPORARY TABLE", verb);
         return query_is(walk, "TABLE") || query_is(walk, "TABLES") || query_is(walk, "SEQUENCE");
     }
-    if (!take_object(walk, &kind, &keyword))
+    if (!take_object(walk, &kind, &keyword, &unique))
         return false;
     walk->meaning->kind = QUERY_DDL;
     walk->meaning->what = g_strdup_printf("%s %s", verb, keyword);
@@ -215,7 +231,7 @@ bool query_ddl(QueryWalk *walk, const char *verb)
     case TABLE:
         return read_table(walk, verb);
     case INDEX:
-        return read_index(walk);
+        return read_index(walk, verb, unique);
     case DATABASE:
         return read_database(walk, verb);
     case NOT_ROWS:

@@ -23,3 +23,7 @@ bool query_take_table(QueryWalk *walk);
 /* Behind the first word, which is `verb`. False where the statement is not understood. */
 bool query_ddl(QueryWalk *walk, const char *verb);
 bool query_rename(QueryWalk *walk);
+
+/* query_index.c. word: behind the name of the table in ALTER TABLE. Does the statement add indexes
+ * that are not unique, set the comment or the next automatic number, and nothing else? */
+bool query_adds_indexes(const Word *word);

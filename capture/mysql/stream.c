@@ -1,0 +1,215 @@
+/* Opens the log where the caller wants to go on, and waits for its events. */
+#include "capture/mysql/stream.h"
+
+#include "proto/error.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+#define HEARTBEAT_MS 100
+#define SINCE " since "
+
+void mysql_stream_free(MysqlStream *stream)
+{
+    if (!stream)
+        return;
+    binlog_stream_close(stream->log);
+    binlog_decoder_free(stream->decoder);
+    mysql_relations_free(stream->relations);
+    mysql_decode_free(stream->decode);
+    executed_free(stream->executed);
+    prepared_free(stream->prepared);
+    g_free(stream->since);
+    mysql_group_clear(stream);
+    g_free(stream);
+}
+
+/* ---- start ---- */
+
+/* Another server has other transactions at the same places. */
+static bool check_identity(Source *source, const Migration *migration, GError **error)
+{
+    g_autofree char *found = mysql_source_identity(source, error);
+    if (!found)
+        return false;
+    if (!migration->source_identity || strcmp(migration->source_identity, found) == 0)
+        return true;
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
+                "source: this is another server (%s) than the one the migration began on (%s): "
+                "correct the url of the source, or start the migration over (drover drop, then "
+                "run)",
+                found, migration->source_identity);
+    return false;
+}
+
+/* Ids of replicas are small by custom: the upper half is left to those that are made up. */
+static guint32 server_id_of(const Migration *migration)
+{
+    const char *uuid = migration->uuid ? migration->uuid : migration->slot;
+    return (guint32)XXH3_64bits(uuid, strlen(uuid)) | 0x80000000u;
+}
+
+static bool names_ignore_case(Source *source, bool *ignore, GError **error)
+{
+    g_autofree char *setting = mysql_source_ask(source, "select @@lower_case_table_names", error);
+    *ignore = g_strcmp0(setting, "0") != 0;
+    return setting != NULL;
+}
+
+static guint32 column_charset(void *user, const Table *table, const char *column, GError **error)
+{
+    g_autoptr(GString) sql = g_string_new(
+        "select min(c.id) from information_schema.columns k join information_schema.collations c "
+        "on c.character_set_name = k.character_set_name where c.id > 0 and k.table_schema = ");
+    mysql_session_append_literal(sql, table->source_schema);
+    g_string_append(sql, " and k.table_name = ");
+    mysql_session_append_literal(sql, table->source_name);
+    g_string_append(sql, " and k.column_name = ");
+    mysql_session_append_literal(sql, column);
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *number = mysql_source_ask(user, sql->str, &failure);
+    if (number)
+        return (guint32)g_ascii_strtoull(number, NULL, 10);
+    if (drover_error_is_retry(failure))
+        g_propagate_error(error, g_steal_pointer(&failure));
+    else
+        g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
+                    "source: table %s, column \"%s\": neither the log nor the catalog tells its "
+                    "character set; set binlog_row_metadata=FULL on the source, then start the "
+                    "migration over (drover drop, then run)",
+                    table->label, column);
+    return 0;
+}
+
+static bool open_log(Source *source, MysqlStream *stream, const char *gtids, GError **error)
+{
+    BinlogStart start = {
+        .gtids = gtids, .server_id = server_id_of(stream->migration), .heartbeat_ms = HEARTBEAT_MS};
+    stream->log = binlog_stream_open(source->endpoint, source->label, &start, error);
+    return stream->log != NULL;
+}
+
+static bool start_stream(Source *source, const Migration *migration, Position from,
+                         const char *resume, GError **error)
+{
+    bool ignore_case;
+    if (!mysql_source_session(source, error) || !check_identity(source, migration, error) ||
+        !mysql_source_check_log(source, migration, error) ||
+        !names_ignore_case(source, &ignore_case, error))
+        return false;
+    const char *since = strstr(resume, SINCE);
+    g_autofree char *executed =
+        since ? g_strndup(resume, (gsize)(since - resume)) : g_strdup(resume);
+    MysqlStream *stream = source->stream = g_new0(MysqlStream, 1);
+    mysql_group_init(stream);
+    stream->migration = migration;
+    stream->from = stream->reported = stream->position = from;
+    stream->since = since ? g_strdup(since + strlen(SINCE)) : NULL;
+    stream->relations = mysql_relations_new(migration, ignore_case, column_charset, source);
+    stream->decoder = binlog_decoder_new(BINLOG_EVENT_LIMIT);
+    stream->decode = mysql_decode_new();
+    stream->prepared = prepared_new();
+    stream->executed = executed_new(source->mariadb, executed, error);
+    return stream->executed &&
+           open_log(source, stream, stream->since ? stream->since : executed, error);
+}
+
+bool mysql_source_stream_start(Source *source, const Migration *migration, Position from,
+                               const char *resume, bool take_over, GError **error)
+{
+    (void)take_over; /* servers hold nothing for a stream that is gone */
+    g_clear_pointer(&source->stream, mysql_stream_free);
+    if (!resume) {
+        g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG,
+                    "source: a stream of MySQL goes on after GTIDs, and none are stored");
+        return false;
+    }
+    if (start_stream(source, migration, from, resume, error))
+        return true;
+    g_clear_pointer(&source->stream, mysql_stream_free);
+    return false;
+}
+
+bool mysql_source_stream_acknowledge(Source *source, Position durable, GError **error)
+{
+    (void)source, (void)durable, (void)error; /* servers purge by time alone */
+    return true;
+}
+
+/* ---- next ---- */
+
+/* Until there is something to tell, or the decoder wants bytes (STREAM_TIMEOUT, *wants). */
+static StreamResult advance(MysqlStream *stream, bool *wants, StreamEvent *event, GError **error)
+{
+    *wants = false;
+    StreamResult result = mysql_group_next(stream, event, error);
+    if (result != STREAM_TIMEOUT)
+        return result;
+    switch (binlog_decoder_next(stream->decoder, &stream->event, error)) {
+    case BINLOG_NEXT_EVENT:
+        return mysql_group_take(stream, event, error);
+    case BINLOG_NEXT_NEED:
+        *wants = true;
+        return STREAM_TIMEOUT;
+    case BINLOG_NEXT_FAILED:
+        break;
+    }
+    return STREAM_FAILED;
+}
+
+/* BINLOG_READ_TIMEOUT where nothing came. */
+static BinlogRead read_more(MysqlStream *stream, int timeout_ms, GError **error)
+{
+    const guint8 *data;
+    gsize size;
+    BinlogRead result = binlog_stream_read(stream->log, timeout_ms, &data, &size, error);
+    if (result == BINLOG_READ_EVENT)
+        binlog_decoder_put(stream->decoder, data, size);
+    if (result != BINLOG_READ_END)
+        return result;
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_RETRY,
+                "source: the server ended the stream (it is shutting down?)");
+    return BINLOG_READ_FAILED;
+}
+
+static StreamResult next(MysqlStream *stream, int timeout_ms, StreamEvent *event, GError **error)
+{
+    gint64 deadline = 0;
+    for (;;) {
+        bool wants;
+        *event = (StreamEvent){0};
+        StreamResult result = advance(stream, &wants, event, error);
+        if (result != STREAM_TIMEOUT)
+            return result;
+        if (!wants)
+            continue;
+        gint64 now = g_get_monotonic_time();
+        deadline = deadline ? deadline : now + (gint64)timeout_ms * 1000;
+        int left = (int)((MAX(deadline - now, 0) + 999) / 1000);
+        switch (read_more(stream, left, error)) {
+        case BINLOG_READ_EVENT:
+            if (left > 0 || timeout_ms == 0)
+                break;
+            return STREAM_TIMEOUT;
+        case BINLOG_READ_TIMEOUT:
+            return STREAM_TIMEOUT;
+        case BINLOG_READ_END:
+        case BINLOG_READ_FAILED:
+            return STREAM_FAILED;
+        }
+    }
+}
+
+StreamResult mysql_source_stream_next(Source *source, int timeout_ms, StreamEvent *event,
+                                      GError **error)
+{
+    MysqlStream *stream = source->stream;
+    if (!stream || stream->failed) {
+        g_set_error(error, DROVER_ERROR, DROVER_ERROR_RETRY,
+                    "source: the stream is closed; it must be started again");
+        return STREAM_FAILED;
+    }
+    StreamResult result = next(stream, timeout_ms, event, error);
+    stream->failed = result == STREAM_FAILED;
+    return result;
+}

@@ -1,0 +1,65 @@
+/*
+ * Stream: the log of one server as transactions of the migration's tables. stream.c opens the log
+ * and waits for it; group.c makes transactions of its events.
+ *
+ * What the log has between two GTIDs is a group: a transaction, a part of an XA transaction, or a
+ * statement. Its changes are handed out as they come, but for those behind a savepoint and those of
+ * an XA transaction, which are held until it is sure that they count.
+ */
+#pragma once
+
+#include "capture/mysql/binlog_stream.h"
+#include "capture/mysql/decode.h"
+#include "capture/mysql/executed.h"
+#include "capture/mysql/prepared.h"
+#include "capture/mysql/session.h"
+
+typedef struct MysqlGroup {
+    bool open;
+    bool body;     /* it goes on until XID, COMMIT, ROLLBACK or XA PREPARE */
+    bool skipping; /* it was handed out before the stream was started again */
+    bool xa;
+    bool begun; /* STREAM_BEGIN was handed out */
+    ExecutedGtid gtid;
+    gint64 commit_time;
+    Held *held;         /* NULL: changes are handed out at once */
+    GArray *savepoints; /* MysqlSavepoint */
+} MysqlGroup;
+
+/* What is still to be handed out before the next event is looked at, in this order. */
+typedef struct MysqlPending {
+    const Table *truncated;
+    bool rows; /* of the event */
+    bool held;
+    bool commit;
+} MysqlPending;
+
+struct MysqlStream {
+    BinlogStream *log;
+    BinlogDecoder *decoder;
+    BinlogEvent event;
+    const Migration *migration;
+    MysqlRelations *relations;
+    MysqlDecode *decode;
+    Executed *executed;
+    Prepared *prepared;
+    char *since;         /* where the log is read from, where that is earlier than `from` */
+    Position from;       /* what ends at or below was handed out before */
+    guint64 file_number; /* of the log file that is being read */
+    MysqlGroup group;
+    MysqlPending pending;
+    Position position; /* the end of what was read last */
+    Position reported; /* the last that the caller knows */
+    gint64 last_marker;
+    guint32 truncated; /* Table.id */
+    GString *resume;
+    bool failed;
+};
+
+void mysql_group_init(MysqlStream *stream);
+void mysql_group_clear(MysqlStream *stream);
+
+/* Hands out what is there. STREAM_TIMEOUT: an event must be read. */
+StreamResult mysql_group_next(MysqlStream *stream, StreamEvent *event, GError **error);
+/* Takes stream->event. STREAM_TIMEOUT: nothing to tell yet; ask mysql_group_next. */
+StreamResult mysql_group_take(MysqlStream *stream, StreamEvent *event, GError **error);
