@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Everything that must hold, on one machine: builds with gcc and clang, sanitizers, valgrind, fuzz targets,
 # and end-to-end tests on real servers, all through ctest. Installs what it needs; starts and stops its own servers.
-# usage: tests/run.sh [--full]   --full: long versions (30 kills, 100 instants through Kafka, 10 million rows, scale 20,
-#                            longer fuzzing, 100 million steps of the simulation)
+# usage: tests/run.sh [--full]   --full: long versions (30 kills, 10 in each pair of engines, 100 instants through Kafka,
+#                            10 million rows, scale 20, longer fuzzing, 100 million steps of the simulation)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 simulation_steps=5000000
@@ -10,7 +10,7 @@ case ${1:-} in
 "") ;;
 --full)
   simulation_steps=100000000
-  export DROVER_E2E_SCALE=20 DROVER_E2E_KILLS=30 DROVER_E2E_HUGE_ROWS=10000000 DROVER_FUZZ_SECONDS=300 \
+  export DROVER_E2E_SCALE=20 DROVER_E2E_KILLS=30 DROVER_E2E_PAIR_KILLS=10 DROVER_E2E_HUGE_ROWS=10000000 DROVER_FUZZ_SECONDS=300 \
     DROVER_E2E_INSTANTS=100 DROVER_E2E_STOP_SECONDS=30
   ;;
 *) sed -n '2,5s/^# //p' "$0"; exit 2 ;;

@@ -105,6 +105,13 @@ class PairMove(Drover):
             assert not session.query("select 1 from information_schema.tables where table_schema = 'drover'")
 
 
+def ended(move, limit=30):
+    """The exit status and the last words."""
+    wait_for(lambda: move.processes[-1].poll() is not None, f"drover ends: {move.log()[-2000:]}", limit)
+    move.check_log()
+    return move.processes[-1].returncode, move.log().splitlines()[-1]
+
+
 @pytest.fixture(scope="session")
 def pair_servers():
     running = Servers()
