@@ -30,7 +30,7 @@ static bool list_children(Control *control, const Table *table, const Children *
 static bool refetch_children(Control *control, const Table *parent, const Cascade *cascade,
                              const GArray *keys, bool *found, GError **error)
 {
-    const Table *table = migration_table(control->migration, cascade->child);
+    const Table *table = cascade->child;
     g_autoptr(Arena) arena = arena_new(64 * 1024);
     g_autoptr(GArray) child_keys = g_array_new(FALSE, FALSE, sizeof(Row));
     Children children = {arena, child_keys};

@@ -64,7 +64,7 @@ guint64 table_compute_version(const Table *table)
     return XXH3_64bits(bytes->data, bytes->len);
 }
 
-void table_add_cascade(Table *table, guint32 child, const guint *columns)
+void table_add_cascade(Table *table, const Table *child, const guint *columns)
 {
     table->cascades = g_renew(Cascade, table->cascades, table->n_cascades + 1);
     table->cascades[table->n_cascades++] =

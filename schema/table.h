@@ -41,7 +41,7 @@ typedef enum {
 /* A foreign key whose action changes rows of a moved child table without an event in the log
  * (InnoDB carries it out below the binlog). It refers to the parent's key. */
 typedef struct Cascade {
-    guint32 child;  /* Table.id */
+    const struct Table *child;
     guint *columns; /* of the child, by place in the parent's key: indexes into its columns */
 } Cascade;
 
@@ -91,7 +91,7 @@ int table_find_column(const Table *table, const char *name);
 guint64 table_compute_version(const Table *table);
 
 /* columns: Table.n_key of them; copied. */
-void table_add_cascade(Table *table, guint32 child, const guint *columns);
+void table_add_cascade(Table *table, const Table *child, const guint *columns);
 
 /* A key row whose cells point at those of row (cells: room for n_key cells). */
 void table_key_of(const Table *table, const Row *row, Cell *cells, Row *key);
