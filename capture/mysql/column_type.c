@@ -99,12 +99,20 @@ bool mysql_column_wants_charset(const char *type, const BinlogColumn *column)
 
 /* ---- arguments ---- */
 
+/* A compressed value has one byte more. */
+static guint size_of(const BinlogColumn *column)
+{
+    return column->type == COLUMN_VARCHAR_COMPRESSED && column->size > 0 ? column->size - 1u
+                                                                         : column->size;
+}
+
 static bool size_fits(const BinlogColumn *column, guint64 characters)
 {
+    guint size = size_of(column);
     if (characters == 0)
-        return column->size == 0;
-    return column->size % characters == 0 && column->size / characters >= 1 &&
-           column->size / characters <= LONGEST_CHARACTER;
+        return size == 0;
+    return size % characters == 0 && size / characters >= 1 &&
+           size / characters <= LONGEST_CHARACTER;
 }
 
 static bool decimal_fits(const BinlogColumn *column, const char *arguments)
@@ -173,7 +181,7 @@ static bool argument_fits(const TypeForm *form, BinlogColumn *column, const char
     case ARGUMENT_NONE:
         return form->size == 0 || column->size == form->size;
     case ARGUMENT_BYTES:
-        return column->size == number;
+        return size_of(column) == number;
     case ARGUMENT_CHARACTERS:
         return size_fits(column, number);
     case ARGUMENT_BITS:

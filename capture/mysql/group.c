@@ -58,16 +58,21 @@ static const char *resume_text(MysqlStream *stream)
     return stream->resume->str;
 }
 
-/* Where the log stands between two groups, if that is news. */
-static StreamResult report(MysqlStream *stream, guint64 offset, StreamEvent *event)
+/* Where the log stands between two groups, if that is news. Whoever waits for a place is told by a
+ * marker, of which a busy log needs few and a silent one the last. */
+static StreamResult report(MysqlStream *stream, guint64 offset, bool silent, StreamEvent *event)
 {
     Position position = {.major = stream->file_number, .minor = offset};
-    if (stream->group.open || position_compare(position, stream->reported) <= 0)
+    const Position *before = silent ? &stream->marked : &stream->reported;
+    if (stream->group.open || position_compare(position, *before) <= 0 ||
+        position_compare(position, stream->reported) < 0)
         return STREAM_TIMEOUT;
     gint64 now = g_get_monotonic_time();
-    event->marker = now - stream->last_marker >= MARKER_INTERVAL;
-    if (event->marker)
+    event->marker = silent || now - stream->last_marker >= MARKER_INTERVAL;
+    if (event->marker) {
         stream->last_marker = now;
+        stream->marked = position;
+    }
     stream->reported = stream->position = event->position = position;
     event->resume = resume_text(stream);
     return STREAM_POSITION;
@@ -133,7 +138,7 @@ static StreamResult next_row(MysqlStream *stream, StreamEvent *event, GError **e
 static StreamResult next_commit(MysqlStream *stream, StreamEvent *event)
 {
     stream->pending.commit = stream->group.begun = false;
-    stream->reported = stream->position;
+    stream->reported = stream->marked = stream->position;
     event->transaction = (Transaction){.position = stream->position,
                                        .commit_time = stream->group.commit_time,
                                        .resume = resume_text(stream)};
@@ -186,7 +191,7 @@ static StreamResult finish(MysqlStream *stream, StreamEvent *event)
     stream->pending.held = group->held != NULL;
     stream->pending.commit = group->begun || has_changes(stream);
     if (!stream->pending.commit)
-        return report(stream, stream->event.next_position, event);
+        return report(stream, stream->event.next_position, false, event);
     stream->position =
         (Position){.major = stream->file_number, .minor = stream->event.next_position};
     if (group->gtid.mariadb)
@@ -445,7 +450,7 @@ static StreamResult take_rotate(MysqlStream *stream, StreamEvent *event, GError 
     if (!(rotate->flags & BINLOG_EVENT_ARTIFICIAL))
         return STREAM_TIMEOUT;
     return mysql_log_file_number(rotate->file, &stream->file_number, error)
-               ? report(stream, rotate->rotate.position, event)
+               ? report(stream, rotate->rotate.position, false, event)
                : STREAM_FAILED;
 }
 
@@ -474,7 +479,7 @@ static StreamResult take_previous(MysqlStream *stream, StreamEvent *event, GErro
     if (!executed_contains_previous(stream->executed, &stream->event, &contains, error))
         return STREAM_FAILED;
     if (contains)
-        return report(stream, stream->event.next_position, event);
+        return report(stream, stream->event.next_position, false, event);
     mysql_fail_at(&stream->event, error,
                   "the log file begins after transactions that did not come through: the log has "
                   "a gap; start the migration over (drover drop, then run)");
@@ -490,7 +495,7 @@ static StreamResult take_heartbeat(MysqlStream *stream, StreamEvent *event)
     return report(stream,
                   here ? MAX(heartbeat->heartbeat.position, heartbeat->next_position)
                        : heartbeat->next_position,
-                  event);
+                  true, event);
 }
 
 static StreamResult fail_incident(MysqlStream *stream, GError **error)
@@ -543,7 +548,7 @@ StreamResult mysql_group_take(MysqlStream *stream, StreamEvent *event, GError **
         return take_rows(stream, error);
     case BINLOG_STOP:
     case BINLOG_OTHER:
-        return report(stream, stream->event.next_position, event);
+        return report(stream, stream->event.next_position, false, event);
     case BINLOG_ANNOTATE:
     case BINLOG_TABLE_MAP:
     case BINLOG_PAYLOAD:

@@ -103,7 +103,7 @@ static bool start_stream(Source *source, const Migration *migration, Position fr
     MysqlStream *stream = source->stream = g_new0(MysqlStream, 1);
     mysql_group_init(stream);
     stream->migration = migration;
-    stream->from = stream->reported = stream->position = from;
+    stream->from = stream->reported = stream->marked = stream->position = from;
     stream->since = since ? g_strdup(since + strlen(SINCE)) : NULL;
     stream->relations = mysql_relations_new(migration, ignore_case, column_charset, source);
     stream->decoder = binlog_decoder_new(BINLOG_EVENT_LIMIT);

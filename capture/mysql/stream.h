@@ -50,6 +50,7 @@ struct MysqlStream {
     MysqlPending pending;
     Position position; /* the end of what was read last */
     Position reported; /* the last that the caller knows */
+    Position marked;   /* the last that it was told with a marker */
     gint64 last_marker;
     guint32 truncated; /* Table.id */
     GString *resume;

@@ -178,6 +178,7 @@ void mysql_bench_set_up(MysqlBench *bench)
 void mysql_bench_stream(MysqlBench *bench, Position from, const char *resume)
 {
     GError *error = NULL;
+    bench->seen = from;
     MUST(ops->stream_start(bench->stream, bench->migration, from, resume, false, &error));
 }
 
@@ -277,6 +278,11 @@ static StreamResult read_one(Reading *reading, GError **error)
     check_order(&reading->open, result);
     if (result == STREAM_CHANGE)
         print_change(reading->text, reading->bench->migration, &reading->event);
+    if (result == STREAM_COMMIT || result == STREAM_POSITION) {
+        assert_true(position_compare(reading->event.position, reading->bench->seen) >= 0);
+        assert_non_null(reading->event.resume);
+        reading->bench->seen = reading->event.position;
+    }
     return result;
 }
 
@@ -308,18 +314,15 @@ char *mysql_bench_rest(MysqlBench *bench)
 {
     GError *error = NULL;
     SourceStatus status;
-    Position seen = {0, 0};
     Reading reading = start_reading(bench);
     MUST(ops->status(bench->source, bench->migration, true, &status, &error));
     g_free(status.identity);
-    while (position_compare(seen, status.head) < 0) {
+    while (position_compare(bench->seen, status.head) < 0) {
         StreamResult result = read_one(&reading, &error);
         if (result == STREAM_FAILED)
             fail_msg("%s; so far: %s", error->message, reading.text->str);
         if (result == STREAM_COMMIT)
             g_string_append(reading.text, "commit\n");
-        if (result == STREAM_COMMIT || result == STREAM_POSITION)
-            seen = reading.event.position;
     }
     return g_string_free(reading.text, false);
 }

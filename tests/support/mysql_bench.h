@@ -13,6 +13,7 @@ typedef struct MysqlBench {
     Migration *migration;
     Source *source; /* setup, status and reads */
     Source *stream;
+    Position seen; /* of the stream */
 } MysqlBench;
 
 /* variable: of the server. sql: statements that make the tables, separated by ";\n". */
