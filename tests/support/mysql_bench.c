@@ -96,6 +96,12 @@ static void read_key(MysqlScratch *scratch, Table *table)
         table->key_name = g_strdup(row[1]);
     }
     mysql_free_result(answer);
+    g_autofree char *n = mysql_scratch_ask(
+        scratch, 0,
+        "select count(distinct index_name) from information_schema.statistics where table_schema = "
+        "'%s' and table_name = '%s' and non_unique = 0",
+        scratch->name, table->source_name);
+    table->other_unique = strcmp(n, "1") != 0;
 }
 
 static Table *read_table(MysqlScratch *scratch, guint32 id, const char *name)
