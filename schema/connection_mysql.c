@@ -10,7 +10,7 @@
 
 #define PINNED_SETTINGS                                                                            \
     "SET SESSION time_zone='+00:00', wait_timeout=86400, net_read_timeout=3600, "                  \
-    "net_write_timeout=86400, sql_mode='NO_BACKSLASH_ESCAPES"
+    "net_write_timeout=86400, character_set_results=NULL, sql_mode='NO_BACKSLASH_ESCAPES"
 
 static const char pinned_settings[] = PINNED_SETTINGS "'";
 

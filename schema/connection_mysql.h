@@ -1,9 +1,10 @@
 /*
  * MySQL and MariaDB connections: how drover reaches a server, asks it, and classes its errors.
  *
- * Every session gets pinned settings (utf8mb4, UTC, generous time-outs on the server's side, since
- * drover lets a server wait while the other side is slow). Used by the source driver, its log
- * stream, and the target driver.
+ * Every session gets pinned settings (statements in utf8mb4, UTC, generous time-outs on the
+ * server's side, since drover lets a server wait while the other side is slow). Texts of answers
+ * come as they are stored, in the character set of their field; those of system tables are UTF-8.
+ * Used by the source driver and its log stream.
  */
 #pragma once
 

@@ -6,6 +6,9 @@
  * The session's pinned settings make that text the same on both sides. A digest is the row count
  * and the numeric sums of two differently seeded hashes, so the order of the rows does not matter.
  *
+ * With `codec` what is hashed are the canonical bytes instead, here and not in the database
+ * (row_digest.h): a digest reads a binary COPY of the columns, hashes have them in their answer.
+ *
  *   by range:  select .. from only T as t where (k0, k1) >= (..) and (k0, k1) < (..)
  *   by keys:   select .. from (values ($1, $2), ..) as k(k0, k1)
  *              cross join lateral (select .. from only T as t where t.k0 = k.k0 .. offset 0) as r
@@ -16,6 +19,8 @@
 #include "schema/connection_pg.h"
 
 #include "proto/source.h"
+#include "schema/read_codec_pg.h"
+#include "schema/row_digest.h"
 #include "schema/table.h"
 
 #include <string.h>
@@ -25,6 +30,7 @@
 #define SEED_1 "7205759403792793601"
 #define SEED_2 "2305843009213693951"
 
+/* Literals without a type take that of the column. */
 static bool append_bound(PGconn *connection, GString *sql, const Table *table, const char *operator,
                          char * const * bound, GError **error)
 {
@@ -45,7 +51,6 @@ static bool append_bound(PGconn *connection, GString *sql, const Table *table, c
         if (!pg_append_literal(connection, sql, bound[i], error)) {
             return false;
         }
-        g_string_append_printf(sql, "::%s", table->columns[table->key[i]].type);
     }
     g_string_append(sql, ")");
     return true;
@@ -132,27 +137,41 @@ static bool answers_with_rows(const ReadRequest *request)
     return request->kind == READ_ROWS || request->kind == READ_CHILDREN;
 }
 
-/* What one row of the answer holds: READ_ROWS all columns and the version, READ_CHILDREN the key
- * and the version, READ_HASHES the hash and the version; the key cells of hashes are put in front
- * by the callers. */
-static void append_outputs(PGconn *connection, GString *sql, const ReadRequest *request)
+/* Columns of the answer to a hash: 0 where the database makes it. */
+static guint hashed_columns(const ReadRequest *request)
+{
+    return request->kind == READ_HASHES && request->codec ? row_digest_columns(request->table) : 0;
+}
+
+/* The columns of which an answer has the values: of a row, of its key, or to be hashed. */
+static guint n_outputs(const ReadRequest *request)
+{
+    if (request->kind == READ_CHILDREN)
+        return request->table->n_key;
+    return request->kind == READ_ROWS ? request->table->n_columns : hashed_columns(request);
+}
+
+static const Column *output(const ReadRequest *request, guint place)
 {
     const Table *table = request->table;
-    if (request->kind == READ_ROWS) {
-        for (guint i = 0; i < table->n_columns; i++) {
-            g_string_append(sql, "t.");
-            pg_append_identifier(sql, table->columns[i].name);
-            g_string_append_printf(sql, " as c%u, ", i);
-        }
-    } else if (request->kind == READ_CHILDREN) {
-        for (guint i = 0; i < table->n_key; i++) {
-            g_string_append(sql, "t.");
-            pg_append_identifier(sql, table->columns[table->key[i]].name);
-            g_string_append_printf(sql, " as c%u, ", i);
-        }
-    } else {
+    return request->kind == READ_CHILDREN ? &table->columns[table->key[place]]
+                                          : row_digest_column(table, place);
+}
+
+/* What one row of the answer holds: READ_ROWS all columns and the version, READ_CHILDREN the key
+ * and the version, READ_HASHES the hash, or the columns that it is made of, and the version; the
+ * key cells of hashes are put in front by the callers. */
+static void append_outputs(PGconn *connection, GString *sql, const ReadRequest *request)
+{
+    guint n = n_outputs(request);
+    for (guint i = 0; i < n; i++) {
+        g_string_append(sql, "t.");
+        pg_append_identifier(sql, output(request, i)->name);
+        g_string_append_printf(sql, " as c%u, ", i);
+    }
+    if (n == 0) {
         g_string_append(sql, "hashtextextended(");
-        append_row_text(connection, sql, table);
+        append_row_text(connection, sql, request->table);
         g_string_append(sql, ", " SEED_1 ") as hash, ");
     }
     g_string_append(sql, "t.xmin::text::bigint as version");
@@ -202,34 +221,82 @@ static void build_by_keys(PGconn *connection, const char *schema, const char *na
     g_string_append(sql, " offset 0) as r");
 }
 
-static bool emit_row(ReadRequest *request, const ReadSink *sink, const PGresult *result,
-                     Cell *cells, GError **error)
+/* What rows of an answer are turned into. */
+typedef struct Emit {
+    ReadRequest *request;
+    const ReadSink *sink;
+    Cell *cells;
+    GByteArray *hashed;
+} Emit;
+
+static bool fail_answer(const Table *table, GError **error)
 {
-    const Table *table = request->table;
-    bool rows = answers_with_rows(request);
-    guint n_cells = request->kind == READ_ROWS ? table->n_columns : table->n_key;
-    int n_numbers = rows ? 1 : 2;
-    guint64 numbers[2] = {0, 0};
-    for (int i = 0; i < n_numbers; i++) {
-        int field = (int)n_cells + i;
-        if (PQnfields(result) != (int)n_cells + n_numbers || PQgetlength(result, 0, field) != 8) {
-            g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG,
-                        "%s: the answer to a read has an unexpected form", table->label);
-            return false;
-        }
-        memcpy(&numbers[i], PQgetvalue(result, 0, field), 8);
-        numbers[i] = GUINT64_FROM_BE(numbers[i]);
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG,
+                "%s: the answer to a read has an unexpected form", table->label);
+    return false;
+}
+
+static Cell cell_of(const PGresult *result, guint field)
+{
+    bool null = PQgetisnull(result, 0, (int)field) != 0;
+    return (Cell){.kind = null ? CELL_NULL : CELL_VALUE,
+                  .data = null ? NULL : (const guint8 *)PQgetvalue(result, 0, (int)field),
+                  .length = null ? 0 : (guint32)PQgetlength(result, 0, (int)field)};
+}
+
+static guint64 number_of(const PGresult *result, guint field)
+{
+    guint64 number;
+    memcpy(&number, PQgetvalue(result, 0, (int)field), sizeof number);
+    return GUINT64_FROM_BE(number);
+}
+
+/* The hash of the columns in fields from `first` on. */
+static guint64 hash_columns(Emit *emit, const PGresult *result, guint first, guint n)
+{
+    g_byte_array_set_size(emit->hashed, 0);
+    for (guint i = 0; i < n; i++) {
+        Cell cell = cell_of(result, first + i);
+        row_digest_append(emit->hashed, row_digest_column(emit->request->table, i), &cell);
     }
-    for (int i = 0; i < (int)n_cells; i++) {
-        bool null = PQgetisnull(result, 0, i) != 0;
-        cells[i] = (Cell){.kind = null ? CELL_NULL : CELL_VALUE,
-                          .data = null ? NULL : (const guint8 *)PQgetvalue(result, 0, i),
-                          .length = null ? 0 : (guint32)PQgetlength(result, 0, i)};
+    return row_digest_hash(emit->hashed->data, emit->hashed->len);
+}
+
+/* In normal form, so that both sides' keys are the same bytes; a key that was asked for, and a
+ * text, stays as it is. */
+static bool emit_hash(Emit *emit, const PGresult *result, guint64 version, GError **error)
+{
+    const Table *table = emit->request->table;
+    guint n = hashed_columns(emit->request);
+    Row key = {.cells = emit->cells, .n_cells = table->n_key};
+    guint64 hash =
+        n > 0 ? hash_columns(emit, result, table->n_key, n) : number_of(result, table->n_key);
+    if (n > 0 && emit->request->keys == NULL && !emit->request->key_texts) {
+        g_byte_array_set_size(emit->hashed, 0);
+        for (guint i = 0; i < table->n_key; i++)
+            row_digest_append(emit->hashed, &table->columns[table->key[i]], &key.cells[i]);
+        row_digest_split(emit->hashed, key.cells, key.n_cells);
     }
-    Row row = {.cells = cells, .n_cells = n_cells};
-    request->rows++;
-    return rows ? sink->row(sink->user, &row, numbers[0], error)
-                : sink->hash(sink->user, &row, numbers[0], numbers[1], error);
+    return emit->sink->hash(emit->sink->user, &key, hash, version, error);
+}
+
+static bool emit_row(Emit *emit, const PGresult *result, GError **error)
+{
+    const Table *table = emit->request->table;
+    bool rows = answers_with_rows(emit->request);
+    guint n_cells = emit->request->kind == READ_ROWS ? table->n_columns : table->n_key;
+    guint n_hashed = hashed_columns(emit->request);
+    guint last = n_cells + (rows ? 0 : n_hashed > 0 ? n_hashed : 1);
+    if (PQnfields(result) != (int)last + 1 || PQgetlength(result, 0, (int)last) != 8 ||
+        (!rows && n_hashed == 0 && PQgetlength(result, 0, (int)n_cells) != 8))
+        return fail_answer(table, error);
+    for (guint i = 0; i < n_cells; i++)
+        emit->cells[i] = cell_of(result, i);
+    guint64 version = number_of(result, last);
+    Row row = {.cells = emit->cells, .n_cells = n_cells};
+    emit->request->rows++;
+    return rows ? emit->sink->row(emit->sink->user, &row, version, error)
+                : emit_hash(emit, result, version, error);
 }
 
 /* Ends a query whose rows are no longer wanted, so that the session can be used again. */
@@ -250,14 +317,15 @@ static void abandon(PGconn *connection)
 static bool receive_rows(PGconn *connection, ReadRequest *request, const ReadSink *sink,
                          GError **error)
 {
-    guint n_cells = MAX(request->table->n_columns, request->table->n_key);
-    g_autofree Cell *cells = g_new(Cell, n_cells);
+    g_autofree Cell *cells = g_new(Cell, MAX(request->table->n_columns, request->table->n_key));
+    g_autoptr(GByteArray) hashed = g_byte_array_new();
+    Emit emit = {.request = request, .sink = sink, .cells = cells, .hashed = hashed};
     bool good = true;
     PQsetSingleRowMode(connection);
     for (PGresult *result; good && (result = PQgetResult(connection)) != NULL;) {
         ExecStatusType status = PQresultStatus(result);
         if (status == PGRES_SINGLE_TUPLE) {
-            good = emit_row(request, sink, result, cells, error);
+            good = emit_row(&emit, result, error);
         } else if (status != PGRES_TUPLES_OK) {
             good = pg_fail(connection, result, error);
         }
@@ -359,7 +427,8 @@ bool pg_read(PGconn *connection, const char *schema, const char *name, ReadReque
     bool good = false;
     request->rows = 0;
     if (request->kind == READ_DIGEST) {
-        good = read_digest(connection, schema, name, request, error);
+        good = request->codec ? pg_read_codec_digest(connection, schema, name, request, error)
+                              : read_digest(connection, schema, name, request, error);
     } else if (request->kind == READ_COPY || request->table->n_key == 0) {
         g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG, "kind %d is no read by rows of a key",
                     (int)request->kind);

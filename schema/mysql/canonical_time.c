@@ -30,10 +30,11 @@ static bool days_since_2000(const MysqlTime *time, gint64 *days)
     return true;
 }
 
-static gint64 microseconds_of_clock(const MysqlTime *time)
+gint64 mysql_clock_microseconds(const MysqlTime *time)
 {
-    return (((gint64)time->hour * 60 + time->minute) * 60 + time->second) * MICROSECONDS +
-           time->microsecond;
+    gint64 seconds = ((gint64)time->hour * 60 + time->minute) * 60 + time->second;
+    gint64 size = seconds * MICROSECONDS + time->microsecond;
+    return time->negative ? -size : size;
 }
 
 bool mysql_append_date(const MysqlTime *time, GByteArray *out)
@@ -50,7 +51,8 @@ bool mysql_append_timestamp(const MysqlTime *time, GByteArray *out)
     gint64 days;
     if (!days_since_2000(time, &days) || time->hour > 23 || time->minute > 59 || time->second > 59)
         return false;
-    append_be(out, (guint64)(days * SECONDS_A_DAY * MICROSECONDS + microseconds_of_clock(time)), 8);
+    append_be(out, (guint64)(days * SECONDS_A_DAY * MICROSECONDS + mysql_clock_microseconds(time)),
+              8);
     return true;
 }
 
@@ -66,8 +68,7 @@ bool mysql_append_timestamptz(gint64 seconds, guint microsecond, GByteArray *out
 /* i64 microseconds, i32 days, i32 months */
 void mysql_append_interval(const MysqlTime *time, GByteArray *out)
 {
-    gint64 size = microseconds_of_clock(time);
-    append_be(out, (guint64)(time->negative ? -size : size), 8);
+    append_be(out, (guint64)mysql_clock_microseconds(time), 8);
     append_be(out, 0, 4);
     append_be(out, 0, 4);
 }

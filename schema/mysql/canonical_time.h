@@ -30,6 +30,9 @@ bool mysql_time_of_date(gint32 days, MysqlTime *time);
 bool mysql_time_of_timestamp(gint64 microseconds, MysqlTime *time);
 bool mysql_time_of_clock(gint64 microseconds, MysqlTime *time);
 
+/* Of the time of day, or of an interval, with its sign. */
+gint64 mysql_clock_microseconds(const MysqlTime *time);
+
 /* A zero in the date, whose day does not exist. */
 static inline bool mysql_time_has_zero(const MysqlTime *time)
 {

@@ -91,6 +91,24 @@ bool mysql_charset_is_known(const char *name)
     return false;
 }
 
+bool mysql_charset_is_utf8(guint32 collation)
+{
+    const Charset *charset = find(collation);
+    return charset && charset->iconv && charset->iconv[0] == 0;
+}
+
+static bool is_wide(const Charset *charset)
+{
+    return g_str_has_prefix(charset->name, "utf16") || g_str_has_prefix(charset->name, "ucs2") ||
+           g_str_has_prefix(charset->name, "utf32");
+}
+
+bool mysql_charset_has_ascii(guint32 collation)
+{
+    const Charset *charset = find(collation);
+    return charset && !is_wide(charset);
+}
+
 static bool is_ascii(const guint8 *text, gsize size)
 {
     guint8 seen = 0;
@@ -207,9 +225,7 @@ bool mysql_charset_to_utf8(guint32 collation, const guint8 *text, gsize size, GB
         return false;
     }
     bool utf8 = charset->iconv[0] == 0;
-    bool wide = g_str_has_prefix(charset->name, "utf16") ||
-                g_str_has_prefix(charset->name, "ucs2") || g_str_has_prefix(charset->name, "utf32");
-    if (!utf8 && (wide || !is_ascii(text, size)))
+    if (!utf8 && (is_wide(charset) || !is_ascii(text, size)))
         return convert(charset, text, size, out, error);
     gsize valid = valid_size(text, size);
     if (valid < size)

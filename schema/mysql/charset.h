@@ -16,6 +16,11 @@ const char *mysql_charset_name(guint32 collation);
 /* Can texts of this set be moved? By the names of information_schema. */
 bool mysql_charset_is_known(const char *name);
 
+/* Is a text of this set UTF-8 as it stands: each that is valid, or where all its bytes are below
+ * 0x80? */
+bool mysql_charset_is_utf8(guint32 collation);
+bool mysql_charset_has_ascii(guint32 collation);
+
 /* Appends the text in UTF-8. DATA where the bytes are no text of that set, PERSON where the set or
  * collation is unknown. Not for binary. */
 bool mysql_charset_to_utf8(guint32 collation, const guint8 *text, gsize size, GByteArray *out,

@@ -2,6 +2,7 @@
 
 #include "proto/byte_reader.h"
 #include "proto/error.h"
+#include "schema/json_normal.h"
 #include "schema/mysql/cell_text.h"
 #include "schema/type_oid.h"
 
@@ -85,6 +86,20 @@ static bool find_text(const Column *column, const Cell *cell, GString *own, cons
     return true;
 }
 
+/* Would MySQL's json give the document back? */
+static bool check_json(const Column *column, const char *text, gsize size, GError **error)
+{
+    g_autofree char *lost = NULL;
+    g_autoptr(GByteArray) normal = g_byte_array_new();
+    bool is_json = json_normal_append(text, size, normal, &lost);
+    if (is_json && lost == NULL)
+        return true;
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_DATA,
+                "column %s: MySQL's json cannot hold %s of the document %.*s", column->name,
+                lost != NULL ? lost : "all", (int)MIN(size, 200), text);
+    return false;
+}
+
 static void append_quoted(GString *sql, const char *text, gsize size)
 {
     const char *quote;
@@ -122,7 +137,8 @@ static bool append_text(GString *out, const Column *column, const Cell *cell,
     g_autoptr(GString) own = column->type_oid == OID_CHAR ? g_string_new(NULL) : NULL;
     const char *text;
     gsize size;
-    if (!find_text(column, cell, own, &text, &size, error))
+    if (!find_text(column, cell, own, &text, &size, error) ||
+        (column->json_normal && !check_json(column, text, size, error)))
         return false;
     append(out, text, size);
     return true;
