@@ -1,9 +1,10 @@
 #include "schema/check.h"
+#include "schema/catalog_mysql.h"
 #include "schema/catalog_pg.h"
 #include "schema/check_internal.h"
 #include "schema/ddl.h"
 #include "schema/mapping.h"
-#include "schema/sql/embedded.h"
+#include "schema/type_map.h"
 
 #include <string.h>
 
@@ -104,22 +105,44 @@ static void add_sizes(Check *check)
               size);
 }
 
+static void add_sentences(Check *check, FindingLevel level, const GPtrArray *sentences)
+{
+    for (guint i = 0; i < sentences->len; i++)
+        add_sentence(check, level, g_ptr_array_index(sentences, i));
+}
+
+/* What the tables' columns become on the target. */
+static void map_types(Check *check, GPtrArray *problems, GPtrArray *warnings)
+{
+    const GPtrArray *tables = check->migration->tables;
+    for (guint i = 0; i < tables->len; i++)
+        type_map_table(g_ptr_array_index(tables, i), check->source_product, check->target_product,
+                       problems, warnings);
+}
+
 static bool check_tables(Check *check, GPtrArray *lines, GError **error)
 {
-    g_autoptr(GPtrArray) catalog = catalog_pg_tables(check->source->pg, error);
+    const Server *source = check->source;
+    g_autoptr(GPtrArray) catalog = source->pg != NULL ? catalog_pg_tables(source->pg, error)
+                                                      : catalog_mysql_tables(source->mysql, error);
     if (catalog == NULL)
         return false;
-    g_autoptr(GPtrArray) findings = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
     Migration *migration = check->migration;
     g_clear_pointer(&migration->tables, g_ptr_array_unref);
-    migration->tables = mapping_resolve(catalog, lines, findings);
-    for (guint i = 0; i < findings->len; i++)
-        add_sentence(check, FINDING_FAIL, g_ptr_array_index(findings, i));
-    if (migration->tables->len == 0 && findings->len == 0)
+    migration->tables = mapping_resolve(catalog, lines, problems);
+    mapping_check_names(migration->tables, product_speaks_mysql(check->target_product), problems);
+    map_types(check, problems, warnings);
+    add_sentences(check, FINDING_FAIL, problems);
+    add_sentences(check, FINDING_WARN, warnings);
+    if (migration->tables->len == 0 && problems->len == 0)
         check_add(check, FINDING_FAIL, "mapping", NULL, "the source has no table to move");
     else
         add_sizes(check);
-    check->preflight->not_moved = catalog_pg_not_moved(check->source->pg, error);
+    check->preflight->not_moved = source->pg != NULL
+                                      ? catalog_pg_not_moved(source->pg, error)
+                                      : catalog_mysql_not_moved(source->mysql, error);
     return check->preflight->not_moved != NULL;
 }
 
@@ -148,7 +171,8 @@ static bool has_table_problem(const Check *check)
  * others the names are known. */
 static bool check_plan(Check *check, GError **error)
 {
-    if (has_table_problem(check)) {
+    bool between_pg = check->source->pg != NULL && check->target->pg != NULL;
+    if (!between_pg || has_table_problem(check)) {
         add_target_names(check);
         return true;
     }
@@ -157,19 +181,42 @@ static bool check_plan(Check *check, GError **error)
                                                left_out, check->relations, error);
     if (steps == NULL)
         return false;
-    for (guint i = 0; i < left_out->len; i++)
-        add_sentence(check, FINDING_WARN, g_ptr_array_index(left_out, i));
+    add_sentences(check, FINDING_WARN, left_out);
     return true;
+}
+
+static bool check_source(Check *check, bool *readable, GError **error)
+{
+    return check->source->pg != NULL ? check_source_pg(check, readable, error)
+                                     : check_source_mysql(check, readable, error);
+}
+
+static bool check_source_tables(Check *check, GError **error)
+{
+    return check->source->pg != NULL ? check_source_pg_tables(check, error)
+                                     : check_source_mysql_tables(check, error);
+}
+
+static bool check_target(Check *check, GError **error)
+{
+    if (check->target->pg == NULL)
+        return check_target_mysql(check, error);
+    return check_target_pg(check, error) &&
+           (check->source->pg == NULL || check_collations_pg(check, error));
 }
 
 static bool check_all(Check *check, GPtrArray *lines, GError **error)
 {
     bool readable = false;
-    if (!check_source_pg(check, &readable, error))
+    if (!check_source(check, &readable, error))
         return false;
-    return !readable || (check_tables(check, lines, error) &&
-                         check_source_pg_tables(check, error) && check_plan(check, error) &&
-                         check_target_pg(check, error) && check_collations_pg(check, error));
+    return !readable || (check_tables(check, lines, error) && check_source_tables(check, error) &&
+                         check_plan(check, error) && check_target(check, error));
+}
+
+static char *version_of(const Server *server)
+{
+    return g_strdup_printf("%s %s", server_product(server), server->version_text);
 }
 
 /* Both sides are tried, so that one run tells about both. */
@@ -187,9 +234,12 @@ static bool connect_both(Check *check, GError **error)
         g_clear_error(&target_error);
     }
     if (source_error == NULL && target_error == NULL) {
-        check->preflight->source_version = g_strdup(check->source->version_text);
-        check->preflight->target_version = g_strdup(check->target->version_text);
-        return true;
+        check->preflight->source_version = version_of(check->source);
+        check->preflight->target_version = version_of(check->target);
+        check->source_product = product_of(check->source, error);
+        check->target_product =
+            check->source_product != NULL ? product_of(check->target, error) : NULL;
+        return check->target_product != NULL;
     }
     g_propagate_error(error, source_error != NULL ? source_error : target_error);
     return false;
@@ -206,6 +256,8 @@ Preflight *check_preflight(Migration *migration, GPtrArray *lines, bool started,
         g_prefix_error(error, "preflight: ");
         done = false;
     }
+    product_free(check.source_product);
+    product_free(check.target_product);
     g_clear_pointer(&check.source, server_close);
     g_clear_pointer(&check.target, server_close);
     g_ptr_array_unref(check.relations);

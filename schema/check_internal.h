@@ -7,6 +7,7 @@
 #pragma once
 
 #include "schema/check.h"
+#include "schema/product.h"
 #include "schema/server.h"
 
 typedef struct Check {
@@ -14,6 +15,8 @@ typedef struct Check {
     bool started;
     Server *source;
     Server *target;
+    Product *source_product;
+    Product *target_product;
     char *source_encoding; /* PostgreSQL: of the database; NULL */
     GPtrArray *relations;  /* char *: qualified names of what will be created on the target */
     Preflight *preflight;
@@ -36,11 +39,14 @@ bool check_add_missing_pg(Check *check, const Server *server, const char *name, 
 /* Fills the preflight's identity; *readable false where the server is too old for its catalog to be
  * read. */
 bool check_source_pg(Check *check, bool *readable, GError **error);
+bool check_source_mysql(Check *check, bool *readable, GError **error);
 /* migration->tables are resolved. */
 bool check_source_pg_tables(Check *check, GError **error);
+bool check_source_mysql_tables(Check *check, GError **error);
 
 /* Everything about the target; migration->tables are resolved. */
 bool check_target_pg(Check *check, GError **error);
+bool check_target_mysql(Check *check, GError **error);
 
 /* Of keys: no collation of the target may be coarser than the source's. */
 bool check_collations_pg(Check *check, GError **error);

@@ -222,24 +222,6 @@ static int compare_tables(gconstpointer a, gconstpointer b)
     return order != 0 ? order : strcmp(left->source_name, right->source_name);
 }
 
-#define MAX_IDENTIFIER 63
-
-static void check_target_name(const Table *table, GPtrArray *findings)
-{
-    if (strlen(table->target_schema) > MAX_IDENTIFIER ||
-        strlen(table->target_name) > MAX_IDENTIFIER)
-        g_ptr_array_add(findings,
-                        g_strdup_printf("%s: the target's name %s.%s is longer than the "
-                                        "63 bytes that a name may have",
-                                        table->label, table->target_schema, table->target_name));
-    if (g_str_has_prefix(table->target_schema, "pg_") ||
-        strcmp(table->target_schema, "information_schema") == 0 ||
-        strcmp(table->target_schema, "drover") == 0)
-        g_ptr_array_add(findings, g_strdup_printf("%s: the target's schema %s is reserved; name "
-                                                  "another one",
-                                                  table->label, table->target_schema));
-}
-
 /* Numbers the tables and finds two that would become one. */
 static void number_tables(GPtrArray *tables, GPtrArray *findings)
 {
@@ -248,7 +230,6 @@ static void number_tables(GPtrArray *tables, GPtrArray *findings)
     for (guint i = 0; i < tables->len; i++) {
         Table *table = g_ptr_array_index(tables, i);
         table->id = i + 1;
-        check_target_name(table, findings);
         g_autofree char *target =
             g_strdup_printf("%s\n%s", table->target_schema, table->target_name);
         const Table *other = g_hash_table_lookup(seen, target);
@@ -267,11 +248,20 @@ static void report_unused(GPtrArray *rules, GPtrArray *findings)
 {
     for (guint i = 0; i < rules->len; i++) {
         const Rule *rule = g_ptr_array_index(rules, i);
-        if (!rule->used)
+        if (!rule->used && rule->line->line > 0)
             g_ptr_array_add(findings, g_strdup_printf("line %u: \"%s\" matches no table of the "
                                                       "source",
                                                       rule->line->line, rule->line->source));
     }
+}
+
+static void set_zero_dates(Table *table, const char *policy)
+{
+    if (policy == NULL)
+        return;
+    bool is_null = strcmp(policy, "null") == 0;
+    table->zero_dates = is_null ? ZERO_DATES_NULL : ZERO_DATES_LITERAL;
+    table->zero_date = is_null ? NULL : g_strdup(policy);
 }
 
 GPtrArray *mapping_resolve(GPtrArray *catalog, GPtrArray *lines, GPtrArray *findings)
@@ -292,9 +282,63 @@ GPtrArray *mapping_resolve(GPtrArray *catalog, GPtrArray *lines, GPtrArray *find
         Table *table = g_steal_pointer(&entry->table);
         table->target_schema = expand(rule->target.schema, table->source_schema);
         table->target_name = expand(rule->target.table, table->source_name);
+        set_zero_dates(table, rule->line->zero_dates);
         g_ptr_array_add(tables, table);
     }
     number_tables(tables, findings);
     report_unused(rules, findings);
     return g_steal_pointer(&tables);
+}
+
+/* --- Names on the target ---------------------------------------------------------------------- */
+
+#define PG_MAX_NAME 63    /* bytes */
+#define MYSQL_MAX_NAME 64 /* characters */
+
+static const char *const pg_reserved[] = {"information_schema", "drover", NULL};
+static const char *const mysql_reserved[] = {
+    "information_schema", "performance_schema", "mysql", "sys", "ndbinfo", "drover", NULL};
+
+static bool is_reserved(const char *schema, bool target_is_mysql)
+{
+    if (!target_is_mysql)
+        return g_str_has_prefix(schema, "pg_") || g_strv_contains(pg_reserved, schema);
+    for (const char *const *name = mysql_reserved; *name != NULL; name++)
+        if (g_ascii_strcasecmp(*name, schema) == 0)
+            return true;
+    return false;
+}
+
+/* MySQL's names are of the characters that have 16 bits. */
+static bool mysql_takes(const char *name)
+{
+    for (const char *c = name; *c != '\0'; c = g_utf8_next_char(c))
+        if (g_utf8_get_char(c) > 0xFFFF)
+            return false;
+    return g_utf8_strlen(name, -1) <= MYSQL_MAX_NAME && !g_str_has_suffix(name, " ");
+}
+
+static void check_target_name(const Table *table, bool target_is_mysql, GPtrArray *findings)
+{
+    const char *schema = table->target_schema, *name = table->target_name;
+    if (!target_is_mysql && (strlen(schema) > PG_MAX_NAME || strlen(name) > PG_MAX_NAME))
+        g_ptr_array_add(findings, g_strdup_printf("%s: the target's name %s.%s is longer than the "
+                                                  "63 bytes that a name may have",
+                                                  table->label, schema, name));
+    if (target_is_mysql && (!mysql_takes(schema) || !mysql_takes(name)))
+        g_ptr_array_add(findings,
+                        g_strdup_printf("%s: the target's name %s.%s is none that MySQL takes: up "
+                                        "to 64 characters, none beyond U+FFFF, no space at the end",
+                                        table->label, schema, name));
+    if (is_reserved(schema, target_is_mysql))
+        g_ptr_array_add(findings, g_strdup_printf("%s: the target's %s %s is reserved; name "
+                                                  "another one",
+                                                  table->label,
+                                                  target_is_mysql ? "database" : "schema", schema));
+}
+
+void mapping_check_names(const GPtrArray *tables, bool target_is_mysql, GPtrArray *findings)
+{
+    for (guint i = 0; i < tables->len; i++)
+        check_target_name(g_ptr_array_index(tables, i), target_is_mysql, findings);
 }

@@ -8,13 +8,14 @@
 #include "schema/catalog.h"
 
 #include <glib.h>
+#include <stdbool.h>
 
 typedef struct MappingLine {
     char *source;       /* "schema.table", "schema.*", "*.*"; '*' anywhere in the table's part */
     char *target;       /* same form; NULL: as the source. '*' stands for the source's name */
     GPtrArray *exclude; /* char * patterns */
     char *zero_dates;   /* "null", or a date that stands for them; NULL: they are errors */
-    guint line;         /* in the migration file, for messages */
+    guint line; /* in the migration file, for messages; 0: not from there, and need not match */
 } MappingLine;
 
 void mapping_line_free(MappingLine *line);
@@ -23,3 +24,6 @@ void mapping_line_free(MappingLine *line);
  * the order of source schema and name. Every problem of a chosen table, a line that matches nothing
  * and two sources for one target are appended to `findings` (char *). */
 GPtrArray *mapping_resolve(GPtrArray *catalog, GPtrArray *lines, GPtrArray *findings);
+
+/* Target names that its engine does not take, or keeps for itself, are appended to `findings`. */
+void mapping_check_names(const GPtrArray *tables, bool target_is_mysql, GPtrArray *findings);

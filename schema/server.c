@@ -8,14 +8,10 @@
 /* How long a server may think about one question of the catalog or the preflight. */
 #define READ_TIMEOUT 600
 
-/* "15.20 (Debian ...)" is 15.20, "10.11.14-MariaDB-0+deb12u2-log" 10.11.14-MariaDB. */
+/* "15.20 (Debian ...)" is 15.20, "10.11.14-MariaDB-0+deb12u2-log" 10.11.14. */
 static char *short_version(const char *version)
 {
-    static const char mariadb[] = "-MariaDB";
-    const char *maker = strstr(version, mariadb);
-    gsize length =
-        maker != NULL ? (gsize)(maker - version) + strlen(mariadb) : strcspn(version, " -");
-    return g_strndup(version, length);
+    return g_strndup(version, strcspn(version, " -"));
 }
 
 static int version_number(const char *version)

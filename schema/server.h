@@ -17,7 +17,7 @@ typedef struct Server {
     MYSQL *mysql;
     bool is_mariadb;    /* false too where it is PostgreSQL */
     int version;        /* PostgreSQL 15.4: 150004; MySQL 8.0.36: 80036; MariaDB 10.6.12: 100612 */
-    char *version_text; /* "15.4", "8.0.36", "10.6.12-MariaDB": without what the packager adds */
+    char *version_text; /* "15.4", "8.0.36", "10.6.12": without what the packager adds */
 } Server;
 
 /* Errors as those of pg_connect and mysql_session_open. */

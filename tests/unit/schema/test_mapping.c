@@ -198,7 +198,60 @@ static void test_reserved_and_too_long_target_names_are_findings(void **state)
     has_line(fixture, "a.u", "a.a123456789012345678901234567890123456789012345678901234567890123*",
              NULL);
     fixture->tables = mapping_resolve(fixture->catalog, fixture->lines, fixture->findings);
+    mapping_check_names(fixture->tables, false, fixture->findings);
     expect_findings(fixture, 2, "a.t: the target's schema pg_catalog is reserved");
+}
+
+static void test_names_of_databases_that_mysql_keeps_are_findings(void **state)
+{
+    Fixture *fixture = *state;
+    has_table(fixture, "a", "t", NULL);
+    has_table(fixture, "a", "u", NULL);
+    has_line(fixture, "a.t", "pg_catalog.t", NULL);
+    has_line(fixture, "a.u", "Mysql.u", NULL);
+    fixture->tables = mapping_resolve(fixture->catalog, fixture->lines, fixture->findings);
+    mapping_check_names(fixture->tables, true, fixture->findings);
+    expect_findings(fixture, 1, "a.u: the target's database Mysql is reserved");
+}
+
+static void test_names_that_mysql_does_not_take_are_findings(void **state)
+{
+    static const char *const wrong[] = {
+        "12345678901234567890123456789012345678901234567890123456789012345", "ends_in_space ",
+        "\xF0\x9F\x98\x80"};
+    Fixture *fixture = *state;
+    /* 64 characters, more bytes than that */
+    has_table(fixture, "a",
+              "\xC3\xA4"
+              "123456789012345678901234567890123456789012345678901234567890123",
+              NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++)
+        has_table(fixture, "a", wrong[i], NULL);
+    has_line(fixture, "*.*", NULL, NULL);
+    fixture->tables = mapping_resolve(fixture->catalog, fixture->lines, fixture->findings);
+    mapping_check_names(fixture->tables, true, fixture->findings);
+    expect_findings(fixture, G_N_ELEMENTS(wrong), "is none that MySQL takes");
+}
+
+static void test_the_policy_for_zero_dates_is_that_of_the_line(void **state)
+{
+    Fixture *fixture = *state;
+    static const char *const policies[] = {NULL, "null", "1970-01-01"};
+    static const char *const names[] = {"a.t", "a.u", "a.v"};
+    static const ZeroDates expected[] = {ZERO_DATES_ERROR, ZERO_DATES_NULL, ZERO_DATES_LITERAL};
+    for (guint i = 0; i < G_N_ELEMENTS(policies); i++) {
+        has_table(fixture, "a", names[i] + 2, NULL);
+        has_line(fixture, names[i], NULL, NULL);
+        MappingLine *line = g_ptr_array_index(fixture->lines, i);
+        line->zero_dates = g_strdup(policies[i]);
+    }
+    fixture->tables = mapping_resolve(fixture->catalog, fixture->lines, fixture->findings);
+    for (guint i = 0; i < G_N_ELEMENTS(policies); i++) {
+        const Table *table = g_ptr_array_index(fixture->tables, i);
+        assert_int_equal(table->zero_dates, expected[i]);
+    }
+    const Table *last = g_ptr_array_index(fixture->tables, 2);
+    assert_string_equal(last->zero_date, "1970-01-01");
 }
 
 int main(void)
@@ -216,6 +269,9 @@ int main(void)
         TEST(test_quoted_parts_may_hold_dots_and_quotes),
         TEST(test_names_of_a_wrong_form_are_findings),
         TEST(test_reserved_and_too_long_target_names_are_findings),
+        TEST(test_names_of_databases_that_mysql_keeps_are_findings),
+        TEST(test_names_that_mysql_does_not_take_are_findings),
+        TEST(test_the_policy_for_zero_dates_is_that_of_the_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
