@@ -25,25 +25,36 @@ void config_free(Config *config)
     g_free(config);
 }
 
-static void read_endpoints(Config *config, const Setting *root, ConfigEnvironment environment,
-                           Problems *problems)
+typedef struct Addresses {
+    EndpointAddress source, target;
+} Addresses;
+
+static void addresses_clear(Addresses *addresses)
 {
-    EndpointAddress source = {0}, target = {0};
+    endpoint_address_clear(&addresses->source);
+    endpoint_address_clear(&addresses->target);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Addresses, addresses_clear)
+
+static void read_endpoints(Config *config, const Setting *root, ConfigEnvironment environment,
+                           Problems *problems, Addresses *addresses)
+{
     const Setting *source_setting = setting_good(root, "source");
     const Setting *target_setting = setting_good(root, "target");
     if (source_setting != NULL)
-        config->source = config_endpoint_read(source_setting, environment, problems, &source);
+        config->source =
+            config_endpoint_read(source_setting, environment, problems, &addresses->source);
     if (target_setting != NULL)
-        config->target = config_endpoint_read(target_setting, environment, problems, &target);
+        config->target =
+            config_endpoint_read(target_setting, environment, problems, &addresses->target);
     if (config->source != NULL && config->target != NULL &&
-        endpoint_address_equal(&source, &target)) {
+        endpoint_address_equal(&addresses->source, &addresses->target)) {
         const Setting *url = setting_good(target_setting, "url");
         problems_add(problems, url->value_line, url->value_column,
                      "contradiction: %s is the source, too (line %u)", config->target->label,
                      setting_good(source_setting, "url")->value_line);
     }
-    endpoint_address_clear(&source);
-    endpoint_address_clear(&target);
 }
 
 static MappingLine *mapping_line_new(const char *source, guint line)
@@ -118,13 +129,38 @@ static void read_line(Config *config, const Setting *element, GHashTable *seen, 
     }
 }
 
-static void read_tables(Config *config, const Setting *root, Problems *problems)
+/* Every table of a database, as a pattern (g_free). */
+static char *all_tables_of(const char *database)
+{
+    g_auto(GStrv) parts = g_strsplit(database, "\"", -1);
+    g_autofree char *name = g_strjoinv("\"\"", parts);
+    return g_strdup_printf("\"%s\".*", name);
+}
+
+/* A URL of MySQL names one of a server's databases, which are what PostgreSQL calls schemas. */
+static void add_default_lines(Config *config, const Addresses *addresses)
+{
+    bool from_mysql = config->source != NULL && endpoint_is_mysql(config->source);
+    bool to_mysql = config->target != NULL && endpoint_is_mysql(config->target);
+    g_autofree char *source =
+        from_mysql ? all_tables_of(addresses->source.database) : g_strdup("public.*");
+    if (!from_mysql)
+        g_ptr_array_add(config->lines, mapping_line_new("*.*", 0));
+    if (!from_mysql && !to_mysql)
+        return;
+    MappingLine *line = mapping_line_new(source, 0);
+    line->target = to_mysql ? all_tables_of(addresses->target.database) : NULL;
+    g_ptr_array_add(config->lines, line);
+}
+
+static void read_tables(Config *config, const Setting *root, const Addresses *addresses,
+                        Problems *problems)
 {
     const Setting *tables = setting_good(root, "tables");
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     config->lines = g_ptr_array_new_with_free_func((GDestroyNotify)mapping_line_free);
     if (tables == NULL)
-        g_ptr_array_add(config->lines, mapping_line_new("*.*", 0));
+        add_default_lines(config, addresses);
     for (guint i = 0; tables != NULL && i < tables->children->len; i++)
         read_line(config, g_ptr_array_index(tables->children, i), seen, problems);
 }
@@ -143,10 +179,11 @@ static Config *build(const char *name, const char *directory, Setting *root,
                      ConfigEnvironment environment, Problems *problems, GError **error)
 {
     g_autoptr(Config) config = g_new0(Config, 1);
+    g_auto(Addresses) addresses = {0};
     config->path = g_strdup(name);
     if (!root->bad) {
-        read_endpoints(config, root, environment, problems);
-        read_tables(config, root, problems);
+        read_endpoints(config, root, environment, problems, &addresses);
+        read_tables(config, root, &addresses, problems);
         config_bus_check(setting_good(root, "bus"), &config->bus, problems);
     }
     if (!problems_none(problems, name, error))

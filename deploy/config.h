@@ -15,7 +15,7 @@ typedef struct Config {
     Endpoint *target;
     BusOptions bus;
     const char *bus_kind; /* BusOps.kind */
-    GPtrArray *lines;     /* MappingLine * of tables:; default one line "*.*" */
+    GPtrArray *lines;     /* MappingLine * of tables:, or what its absence means */
     guint64 memory_limit;
     guint copy_workers;
     char *resolved; /* the file as understood, without secrets: stored and compared */

@@ -43,6 +43,33 @@ static void test_defaults_of_the_smallest_file(void **state)
     assert_null(line->target);
 }
 
+/* "source>target", a line each. */
+static void assert_lines(const char *urls, const char *expected)
+{
+    g_auto(GStrv) sides = g_strsplit(urls, " ", 2);
+    g_autofree char *text = g_strdup_printf("migration: shop\nsource: {url: \"%s\"}\n"
+                                            "target: {url: \"%s\"}\n",
+                                            sides[0], sides[1]);
+    g_autoptr(Config) config = migration_file_parse(text);
+    g_autoptr(GString) lines = g_string_new(NULL);
+    for (guint i = 0; i < config->lines->len; i++) {
+        const MappingLine *line = g_ptr_array_index(config->lines, i);
+        assert_int_equal(line->line, 0);
+        g_string_append_printf(lines, "%s>%s\n", line->source, line->target ? line->target : "");
+    }
+    assert_string_equal(lines->str, expected);
+}
+
+static void test_a_file_without_tables_moves_the_database_of_the_url(void **state)
+{
+    (void)state;
+    assert_lines("postgresql://a/s postgresql://b/t", "*.*>\n");
+    assert_lines("mysql://a/s postgresql://b/t", "\"s\".*>\n");
+    assert_lines("mysql://a/s mariadb://b/t", "\"s\".*>\"t\".*\n");
+    assert_lines("postgresql://a/s mysql://b/t", "*.*>\npublic.*>\"t\".*\n");
+    assert_lines("mysql://a/o%22.x mysql://b/t", "\"o\"\".x\".*>\"t\".*\n");
+}
+
 static void test_endpoint_of_a_url(void **state)
 {
     (void)state;
@@ -286,6 +313,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_of_the_smallest_file),
+        cmocka_unit_test(test_a_file_without_tables_moves_the_database_of_the_url),
         cmocka_unit_test(test_endpoint_of_a_url),
         cmocka_unit_test(test_every_supported_key),
         cmocka_unit_test(test_quoted_names_may_hold_dots),
