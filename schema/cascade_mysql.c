@@ -44,6 +44,27 @@ static int place_in_key(const Table *parent, const char *column)
     return index < 0 ? -1 : parent->columns[index].key_place;
 }
 
+/* Takes text. */
+static void add_problem(GPtrArray *problems, const Table *child, MYSQL_ROW *rows, char *text)
+{
+    g_autoptr(GString) remedy = g_string_new("alter table ");
+    mysql_session_append_qualified(remedy, rows[0][CHILD_SCHEMA], rows[0][CHILD]);
+    g_string_append(remedy, " drop foreign key ");
+    mysql_session_append_identifier(remedy, rows[0][NAME]);
+    g_string_append(remedy, "; -- and have the application change the children itself; or leave "
+                            "the table out with exclude");
+    CascadeProblem *problem = g_new0(CascadeProblem, 1);
+    *problem = (CascadeProblem){child, text, g_string_free(g_steal_pointer(&remedy), FALSE)};
+    g_ptr_array_add(problems, problem);
+}
+
+void cascade_problem_free(CascadeProblem *problem)
+{
+    g_free(problem->text);
+    g_free(problem->remedy);
+    g_free(problem);
+}
+
 /* One foreign key: rows[0..n) have its columns. */
 static void add_foreign_key(GPtrArray *tables, MYSQL_ROW *rows, guint n, GPtrArray *problems)
 {
@@ -74,10 +95,10 @@ static void add_foreign_key(GPtrArray *tables, MYSQL_ROW *rows, guint n, GPtrArr
     if (matched == n && n == parent->n_key)
         table_add_cascade(parent, child, columns);
     else
-        g_ptr_array_add(problems,
-                        g_strdup_printf("%s; drover can follow it only where it refers to the key "
-                                        "of that table (%s)",
-                                        what, parent->key_name));
+        add_problem(problems, child, rows,
+                    g_strdup_printf("%s; drover can follow that only where it refers to the key of "
+                                    "that table, %s",
+                                    what, parent->key_name));
 }
 
 static bool same_foreign_key(MYSQL_ROW a, MYSQL_ROW b)

@@ -1,14 +1,11 @@
 /*
  * The preflight of a source that is MySQL or MariaDB: what the chosen tables need of it.
  */
+#include "schema/cascade_mysql.h"
 #include "schema/check_mysql.h"
 #include "schema/sql/embedded.h"
 
 #include <string.h>
-
-#define FIRST_LOGGING_CASCADES                                                                     \
-    90600 /* MySQL: the server does them, no longer the storage engine                             \
-           */
 #define FIRST_BINARY_LOG_STATUS 80200
 
 static const Table *find_moved(const Check *check, const char *schema, const char *name)
@@ -139,57 +136,21 @@ static bool check_filters(const MysqlSide *side, GError **error)
 
 /* --- Cascades --------------------------------------------------------------------------------- */
 
-static bool logs_cascades(const MysqlSide *side)
-{
-    return !side->server->is_mariadb && side->server->version >= FIRST_LOGGING_CASCADES &&
-           !mysql_side_is_on(side, "innodb_native_foreign_keys");
-}
-
-static char *make_plain(MYSQL_ROW row)
-{
-    GString *sql = g_string_new("alter table ");
-    mysql_session_append_qualified(sql, row[0], row[1]);
-    g_string_append(sql, " drop foreign key ");
-    mysql_session_append_identifier(sql, row[2]);
-    g_string_append(sql, ";\nalter table ");
-    mysql_session_append_qualified(sql, row[0], row[1]);
-    g_string_append(sql, " add constraint ");
-    mysql_session_append_identifier(sql, row[2]);
-    g_string_append_printf(sql, " foreign key (%s) references ", row[7]);
-    mysql_session_append_qualified(sql, row[5], row[6]);
-    g_string_append_printf(sql,
-                           " (%s); -- the application then changes the children itself; or leave "
-                           "the table out with exclude",
-                           row[8]);
-    return g_string_free(sql, FALSE);
-}
-
-static void add_cascade(const MysqlSide *side, const Table *child, MYSQL_ROW row)
-{
-    g_autofree char *name = g_strdup_printf("table.%s", child->label);
-    g_autofree char *remedy = make_plain(row);
-    bool deletes = strcmp(row[3], "CASCADE") == 0 || strcmp(row[3], "SET NULL") == 0;
-    bool updates = strcmp(row[4], "CASCADE") == 0 || strcmp(row[4], "SET NULL") == 0;
-    check_add(side->check, FINDING_FAIL, name, remedy,
-              "%s: the foreign key %s changes rows by itself (%s%s%s%s%s), and the source logs "
-              "nothing of that: the target would keep the old rows",
-              child->label, row[2], deletes ? "on delete " : "", deletes ? row[3] : "",
-              deletes && updates ? ", " : "", updates ? "on update " : "", updates ? row[4] : "");
-}
-
 static bool check_cascades(const MysqlSide *side, GError **error)
 {
-    if (logs_cascades(side))
-        return true;
-    g_autoptr(MYSQL_RES) rows =
-        mysql_session_query(side->server->mysql, embedded_check_mysql_cascades, error);
-    MYSQL_ROW row;
-    if (rows == NULL)
+    bool hidden;
+    g_autoptr(GPtrArray) problems =
+        g_ptr_array_new_with_free_func((GDestroyNotify)cascade_problem_free);
+    if (!cascade_mysql_hidden(side->server, &hidden, error))
         return false;
-    while ((row = mysql_fetch_row(rows)) != NULL) {
-        const Table *child = find_moved(side->check, row[0], row[1]);
-        if (child != NULL)
-            add_cascade(side, child, row);
+    if (!hidden)
+        return true;
+    if (!cascade_mysql_find(side->server, side->check->migration->tables, problems, error))
+        return false;
+    for (guint i = 0; i < problems->len; i++) {
+        const CascadeProblem *problem = g_ptr_array_index(problems, i);
+        g_autofree char *name = g_strdup_printf("table.%s", problem->child->label);
+        check_add(side->check, FINDING_FAIL, name, problem->remedy, "%s", problem->text);
     }
     return true;
 }

@@ -161,47 +161,73 @@ bool mysql_append_range(GString *sql, const Table *table, const KeyRange *range,
 
 /* ---- keys ---- */
 
-static bool append_key_cell(GString *sql, const Table *table, const Row *key, guint place,
+typedef struct Compared {
+    const Table *table;
+    const guint *columns;
+    guint n;
+} Compared;
+
+static const Column *compared_column(const Compared *compared, guint place)
+{
+    return &compared->table->columns[compared->columns[place]];
+}
+
+static bool append_key_cell(GString *sql, const Compared *compared, const Row *key, guint place,
                             GError **error)
 {
-    if (key->n_cells == table->n_key && key->cells[place].kind == CELL_VALUE)
-        return mysql_append_literal(sql, key_column(table, place), &key->cells[place], error);
+    if (key->n_cells == compared->n && key->cells[place].kind == CELL_VALUE)
+        return mysql_append_literal(sql, compared_column(compared, place), &key->cells[place],
+                                    error);
     g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG,
-                "%s: a key to read is not a value in every column", table->label);
+                "%s: a key to read is not a value in every column", compared->table->label);
     return false;
 }
 
 /* (a = 1 and b = 2): a list of rows would be no range for every server. */
-static bool append_key(GString *sql, const Table *table, const Row *key, GError **error)
+static bool append_key(GString *sql, const Compared *compared, const Row *key, GError **error)
 {
-    for (guint i = 0; i < table->n_key; i++) {
+    for (guint i = 0; i < compared->n; i++) {
         g_string_append(sql, i > 0 ? " and " : "(");
-        append_field(sql, key_column(table, i));
+        append_field(sql, compared_column(compared, i));
         g_string_append(sql, " = ");
-        if (!append_key_cell(sql, table, key, i, error))
+        if (!append_key_cell(sql, compared, key, i, error))
             return false;
     }
     g_string_append_c(sql, ')');
     return true;
 }
 
-bool mysql_append_keys(GString *sql, const Table *table, const Row *keys, guint n_keys,
+static bool append_any(GString *sql, const Compared *compared, const Row *keys, guint n_keys,
                        GError **error)
 {
-    bool single = table->n_key == 1;
+    bool single = compared->n == 1;
     g_string_append(sql, " where ");
     if (single) {
-        append_field(sql, key_column(table, 0));
+        append_field(sql, compared_column(compared, 0));
         g_string_append(sql, " in (");
     }
     for (guint i = 0; i < n_keys; i++) {
         g_string_append(sql, i == 0 ? "" : single ? ", " : " or ");
-        if (!(single ? append_key_cell(sql, table, &keys[i], 0, error)
-                     : append_key(sql, table, &keys[i], error)))
+        if (!(single ? append_key_cell(sql, compared, &keys[i], 0, error)
+                     : append_key(sql, compared, &keys[i], error)))
             return false;
     }
     g_string_append(sql, single ? ")" : "");
     return true;
+}
+
+bool mysql_append_keys(GString *sql, const Table *table, const Row *keys, guint n_keys,
+                       GError **error)
+{
+    const Compared compared = {table, table->key, table->n_key};
+    return append_any(sql, &compared, keys, n_keys, error);
+}
+
+bool mysql_append_children(GString *sql, const ReadRequest *request, const Row *keys, guint n_keys,
+                           GError **error)
+{
+    const Compared compared = {request->table, request->columns, request->n_columns};
+    return append_any(sql, &compared, keys, n_keys, error);
 }
 
 /* ---- texts ---- */

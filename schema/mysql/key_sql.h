@@ -27,4 +27,8 @@ bool mysql_append_range(GString *sql, const Table *table, const KeyRange *range,
 bool mysql_append_keys(GString *sql, const Table *table, const Row *keys, guint n_keys,
                        GError **error);
 
+/* The same for the columns of a READ_CHILDREN. */
+bool mysql_append_children(GString *sql, const ReadRequest *request, const Row *keys, guint n_keys,
+                           GError **error);
+
 bool mysql_append_key_text(GString *text, const Column *column, const Cell *cell, GError **error);

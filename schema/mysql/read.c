@@ -314,6 +314,16 @@ static bool take_whole_row(Reader *reader, GError **error)
                              error);
 }
 
+static bool take_child_row(Reader *reader, GError **error)
+{
+    const Table *table = reader->request->table;
+    Row key = {.cells = reader->cells, .n_cells = table->n_key};
+    for (guint i = 0; i < table->n_key; i++)
+        reader->cells[i] = cell_at(reader, table->key[i]);
+    reader->request->rows++;
+    return reader->sink->row(reader->sink->user, &key, 0, error);
+}
+
 static bool take_row(Reader *reader, MYSQL_ROW texts, const unsigned long *sizes, GError **error)
 {
     ReadRequest *request = reader->request;
@@ -326,6 +336,8 @@ static bool take_row(Reader *reader, MYSQL_ROW texts, const unsigned long *sizes
         row_digest_add(&reader->digest, reader->row->data, reader->row->len);
         return true;
     }
+    if (request->kind == READ_CHILDREN)
+        return take_child_row(reader, error);
     const Row *asked = NULL;
     if (request->keys != NULL && (asked = find_asked(reader)) == NULL)
         return true;
@@ -413,10 +425,12 @@ static bool read_by_keys(Reader *reader, GError **error)
         const Row *keys = request->keys + done;
         n = batch_of(keys, request->n_keys - done);
         start_query(reader, sql);
-        if (!mysql_append_keys(sql, request->table, keys, n, error))
+        bool children = request->kind == READ_CHILDREN;
+        if (!(children ? mysql_append_children(sql, request, keys, n, error)
+                       : mysql_append_keys(sql, request->table, keys, n, error)))
             return false;
         g_hash_table_remove_all(reader->asked);
-        for (guint i = 0; i < n; i++)
+        for (guint i = 0; !children && i < n; i++)
             ask_for(reader, &keys[i]);
         if (!run_query(reader, sql, error))
             return false;
