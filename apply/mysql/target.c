@@ -1,11 +1,14 @@
 #include "apply/mysql/target.h"
 
+#include "apply/mysql/copy_in.h"
 #include "apply/mysql/lock.h"
 #include "apply/mysql/statement.h"
+#include "apply/mysql/write.h"
 #include "schema/connection_mysql.h"
 
 #include <string.h>
 
+#define LOAD_FROM 2000
 #define LONGEST_STATEMENT_S 86400 /* an index of a large table */
 
 /* Statements follow each other in a transaction of theirs as in PostgreSQL's: each sees what is
@@ -17,6 +20,7 @@ static void my_close(Target *target)
 {
     if (!target)
         return;
+    mysql_copy_in_free(target->copy);
     g_clear_pointer(&target->mysql, mysql_close);
     g_free(target->connection_id);
     g_free(target->label);
@@ -44,6 +48,7 @@ static Target *my_open(const Endpoint *endpoint, const char *label, GError **err
         return NULL;
     Target *target = g_new0(Target, 1);
     target->mysql = mysql;
+    target->load_from = LOAD_FROM;
     target->label = g_strdup(endpoint->label);
     target->mariadb = mysql_session_is_mariadb(mysql);
     if (set_up(target, error) && mysql_target_take_badge(target, label, error))
@@ -93,7 +98,7 @@ static Answer *take_answers(MYSQL *mysql, GError **error)
 }
 
 /* A statement that commits by itself ends the transaction. */
-static void follow_transaction(Target *target, bool done)
+void mysql_target_follow(Target *target, bool done)
 {
     if (!done)
         target->failed = target->in_transaction;
@@ -108,7 +113,7 @@ Answer *mysql_target_ask(Target *target, const char *sql, gsize length, GError *
         answer = take_answers(target->mysql, error);
     else
         mysql_session_fail(target->mysql, error);
-    follow_transaction(target, answer != NULL);
+    mysql_target_follow(target, answer != NULL);
     return answer;
 }
 
@@ -165,10 +170,68 @@ static Answer *execute(Target *target, const char *sql, guint n_values, const ch
 static Answer *my_execute(Target *target, const char *sql, guint n_values,
                           const char *const *values, GError **error)
 {
+    g_clear_pointer(&target->copy, mysql_copy_in_free);
     Answer *answer = execute(target, sql, n_values, values, error);
     if (!answer)
         g_prefix_error(error, "%s: ", target->label);
     return answer;
+}
+
+/* --- Writing ---------------------------------------------------------------------------------- */
+
+/* Warnings are counted and told: rounded values are known by nothing else. */
+#define SET_UP_WRITES                                                                              \
+    "set session foreign_key_checks = 0, unique_checks = 1, sql_safe_updates = 0, sql_notes = 1, " \
+    "max_error_count = 64"
+
+static bool my_prepare_writes(Target *target, GError **error)
+{
+    if (mysql_target_run(target, SET_UP_WRITES, strlen(SET_UP_WRITES), NULL, error))
+        return true;
+    g_prefix_error(error, "%s: preparing for writes: ", target->label);
+    return false;
+}
+
+static bool copy_failed(Target *target, GError **error)
+{
+    const Table *table = target->copy->table;
+    g_prefix_error(error, "%s: copying into %s.%s: ", target->label, table->target_schema,
+                   table->target_name);
+    g_clear_pointer(&target->copy, mysql_copy_in_free);
+    target->failed = target->in_transaction;
+    return false;
+}
+
+static bool my_copy_begin(Target *target, const Table *table, GError **error)
+{
+    (void)error;
+    mysql_copy_in_free(target->copy);
+    target->copy = mysql_copy_in_new(target, table);
+    return true;
+}
+
+static bool copy_is_open(const Target *target, GError **error)
+{
+    if (target->copy)
+        return true;
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG, "%s: no copy is open", target->label);
+    return false;
+}
+
+static bool my_copy_data(Target *target, const guint8 *data, gsize size, GError **error)
+{
+    return copy_is_open(target, error) &&
+           (mysql_copy_in_put(target->copy, data, size, error) || copy_failed(target, error));
+}
+
+static bool my_copy_end(Target *target, gint64 *rows, GError **error)
+{
+    if (!copy_is_open(target, error))
+        return false;
+    if (!mysql_copy_in_end(target->copy, rows, error))
+        return copy_failed(target, error);
+    g_clear_pointer(&target->copy, mysql_copy_in_free);
+    return true;
 }
 
 const TargetOps mysql_target_ops = {
@@ -178,4 +241,9 @@ const TargetOps mysql_target_ops = {
     .execute = my_execute,
     .lock_role = mysql_target_lock_role,
     .role_holders = mysql_target_role_holders,
+    .prepare_writes = my_prepare_writes,
+    .copy_begin = my_copy_begin,
+    .copy_data = my_copy_data,
+    .copy_end = my_copy_end,
+    .write = mysql_target_write,
 };

@@ -19,10 +19,12 @@ struct Target {
     char *label; /* of the endpoint, for messages */
     bool mariadb;
     bool local_infile;   /* the server takes LOAD DATA LOCAL */
+    guint load_from;     /* rows of a table in a batch: fewer are inserted faster than loaded */
     gsize max_packet;    /* bytes of the longest statement */
     char *connection_id; /* the server's number of this session */
     bool in_transaction;
-    bool failed; /* in the open transaction: it can only be rolled back */
+    bool failed;              /* in the open transaction: it can only be rolled back */
+    struct MysqlCopyIn *copy; /* of copy_begin; NULL: none is open */
 };
 
 extern const TargetOps mysql_target_ops;
@@ -32,3 +34,7 @@ extern const TargetOps mysql_target_ops;
 bool mysql_target_run(Target *target, const char *sql, gsize length, gint64 *rows, GError **error);
 /* The same with the last answer. */
 Answer *mysql_target_ask(Target *target, const char *sql, gsize length, GError **error);
+
+/* After a query that was sent another way: whether the transaction is open, and whether it has
+ * failed. */
+void mysql_target_follow(Target *target, bool done);

@@ -7,11 +7,34 @@ typedef struct TypeOid {
     guint32 oid;
 } TypeOid;
 
-static const TypeOid type_oids[] = {{"bigint", 20},    {"bytea", 17},     {"character(5)", 1042},
-                                    {"double", 701},   {"integer", 23},   {"jsonb", 3802},
-                                    {"json", 114},     {"numeric", 1700}, {"point", 600},
-                                    {"smallint", 21},  {"text", 25},      {"uuid", 2950},
-                                    {"varchar", 1043}, {"xml", 142},      {"timestamptz", 1184}};
+static const TypeOid type_oids[] = {{"bigint", 20},
+                                    {"bytea", 17},
+                                    {"character(5)", 1042},
+                                    {"double", 701},
+                                    {"integer", 23},
+                                    {"jsonb", 3802},
+                                    {"json", 114},
+                                    {"numeric", 1700},
+                                    {"point", 600},
+                                    {"smallint", 21},
+                                    {"text", 25},
+                                    {"uuid", 2950},
+                                    {"varchar", 1043},
+                                    {"xml", 142},
+                                    {"timestamptz", 1184},
+                                    {"boolean", 16},
+                                    {"real", 700},
+                                    {"date", 1082},
+                                    {"time", 1083},
+                                    {"timestamp", 1114},
+                                    {"interval", 1186},
+                                    {"bit(5)", 1560},
+                                    {"numeric(12,4)", 1700},
+                                    {"numeric(20,0)", 1700},
+                                    {"varchar(20)", 1043},
+                                    {"real[]", 1021},
+                                    {"inet", 869},
+                                    {"macaddr", 829}};
 
 static void column_init(Column *column, char **words, int number)
 {

@@ -1,0 +1,7 @@
+#pragma once
+
+#include "apply/mysql/target.h"
+
+/* TargetOps.write. */
+bool mysql_target_write(Target *target, NetTable *tables, guint n_tables, bool consistent,
+                        GError **error);
