@@ -5,6 +5,7 @@
 #include "apply/mysql/statement.h"
 #include "apply/mysql/write.h"
 #include "schema/connection_mysql.h"
+#include "schema/mysql/read.h"
 
 #include <string.h>
 
@@ -234,6 +235,15 @@ static bool my_copy_end(Target *target, gint64 *rows, GError **error)
     return true;
 }
 
+static bool my_read(Target *target, ReadRequest *request, const ReadSink *sink, GError **error)
+{
+    const Table *table = request->table;
+    if (mysql_read(target->mysql, table->target_schema, table->target_name, request, sink, error))
+        return true;
+    target->failed = target->in_transaction;
+    return false;
+}
+
 const TargetOps mysql_target_ops = {
     .engine = "mysql",
     .connect = my_open,
@@ -246,4 +256,5 @@ const TargetOps mysql_target_ops = {
     .copy_data = my_copy_data,
     .copy_end = my_copy_end,
     .write = mysql_target_write,
+    .read = my_read,
 };
