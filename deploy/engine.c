@@ -1,6 +1,8 @@
 #include "deploy/engine.h"
 
+#include "apply/mysql/target.h"
 #include "apply/postgres/target.h"
+#include "capture/mysql/source.h"
 #include "capture/postgres/source.h"
 #include "proto/error.h"
 
@@ -8,6 +10,7 @@
 
 static const Engine engines[] = {
     {"postgresql", &pg_source_ops, &pg_target_ops},
+    {"mysql", &mysql_source_ops, &mysql_target_ops},
 };
 
 static const BusOps *const buses[] = {&bus_local_ops, &bus_kafka_ops};

@@ -6,6 +6,7 @@
 #include "schema/sql/embedded.h"
 
 #include <string.h>
+
 #define FIRST_BINARY_LOG_STATUS 80200
 
 static const Table *find_moved(const Check *check, const char *schema, const char *name)

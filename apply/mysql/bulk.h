@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "apply/mysql/target.h"
+#include "apply/mysql/session.h"
 #include "schema/table.h"
 
 #include <glib.h>

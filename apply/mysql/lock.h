@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "apply/mysql/target.h"
+#include "apply/mysql/session.h"
 
 /* Takes the session's badge; right after the connection was made. */
 bool mysql_target_take_badge(Target *target, const char *label, GError **error);

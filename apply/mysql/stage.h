@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "apply/mysql/target.h"
+#include "apply/mysql/session.h"
 #include "apply/staged.h"
 
 #include <glib.h>

@@ -1,5 +1,7 @@
 #include "apply/mysql/target.h"
 
+#include "apply/mysql/session.h"
+
 #include "apply/mysql/copy_in.h"
 #include "apply/mysql/lock.h"
 #include "apply/mysql/statement.h"

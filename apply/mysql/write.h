@@ -1,6 +1,6 @@
 #pragma once
 
-#include "apply/mysql/target.h"
+#include "apply/mysql/session.h"
 
 /* TargetOps.write. */
 bool mysql_target_write(Target *target, NetTable *tables, guint n_tables, bool consistent,

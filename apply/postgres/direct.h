@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "apply/postgres/target.h"
+#include "apply/postgres/session.h"
 
 #include <glib.h>
 #include <stdbool.h>

@@ -7,7 +7,7 @@
  * their application_name.
  */
 #include "apply/postgres/embedded.h"
-#include "apply/postgres/target.h"
+#include "apply/postgres/session.h"
 #include "schema/text_array.h"
 
 #define XXH_INLINE_ALL

@@ -7,8 +7,8 @@
  */
 #pragma once
 
+#include "apply/postgres/session.h"
 #include "apply/postgres/table_sql.h"
-#include "apply/postgres/target.h"
 #include "apply/staged.h"
 
 #include <glib.h>

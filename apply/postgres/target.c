@@ -1,5 +1,7 @@
 #include "apply/postgres/target.h"
 
+#include "apply/postgres/session.h"
+
 #include "apply/postgres/stage.h"
 
 #include <string.h>

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "apply/mysql/session.h"
 #include "apply/mysql/target.h"
 #include "proto/error.h"
 #include "tests/support/must.h"

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "apply/mysql/session.h"
 #include "apply/mysql/target.h"
 #include "proto/error.h"
 #include "tests/support/must.h"

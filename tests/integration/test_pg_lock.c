@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "apply/postgres/session.h"
 #include "apply/postgres/target.h"
 #include "proto/error.h"
 #include "schema/sql/embedded.h"

@@ -10,6 +10,7 @@
 
 #include "apply/postgres/target.h"
 #include "proto/error.h"
+#include "schema/migration.h"
 #include "tests/support/must.h"
 #include "tests/support/net.h"
 #include "tests/support/scratch.h"

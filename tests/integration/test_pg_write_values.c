@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "apply/postgres/session.h"
 #include "proto/error.h"
 #include "tests/support/must.h"
 #include "tests/support/writing.h"

@@ -5,6 +5,7 @@
 
 #include "tests/support/mysql_writing.h"
 
+#include "apply/mysql/session.h"
 #include "proto/error.h"
 #include "schema/table.h"
 #include "tests/support/must.h"

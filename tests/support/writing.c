@@ -1,6 +1,7 @@
 #include "tests/support/writing.h"
 
 #include "proto/error.h"
+#include "schema/table.h"
 #include "tests/support/must.h"
 
 #include <setjmp.h>

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "apply/postgres/target.h"
+#include "schema/table.h"
 #include "tests/support/net.h"
 #include "tests/support/scratch.h"
 
