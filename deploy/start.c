@@ -103,8 +103,10 @@ static bool begin_new(Start *start, GError **error)
 static GPtrArray *plan_schema(Start *start, GError **error)
 {
     g_autofree char *label = context_label(start->context, "schema");
-    g_autoptr(PGconn) source = pg_connect(start->migration->source, label, PG_ORDINARY, error);
-    return source != NULL ? ddl_plan(source, start->migration->tables, error) : NULL;
+    g_autoptr(Server) source = server_open(start->migration->source, label, error);
+    g_autoptr(Server) target =
+        source != NULL ? server_open(start->migration->target, label, error) : NULL;
+    return target != NULL ? ddl_plan(source, target, start->migration->tables, error) : NULL;
 }
 
 static bool forget_schema(Start *start, GError **error)

@@ -177,8 +177,8 @@ static bool check_plan(Check *check, GError **error)
         return true;
     }
     g_autoptr(GPtrArray) left_out = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) steps = ddl_plan_full(check->source->pg, check->migration->tables,
-                                               left_out, check->relations, error);
+    g_autoptr(GPtrArray) steps = ddl_plan_full(
+        check->source, check->target, check->migration->tables, left_out, check->relations, error);
     if (steps == NULL)
         return false;
     add_sentences(check, FINDING_WARN, left_out);

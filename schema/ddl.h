@@ -4,8 +4,8 @@
 #pragma once
 
 #include "proto/runtime.h"
-#include "schema/connection_pg.h"
 #include "schema/control.h"
+#include "schema/server.h"
 #include "schema/table.h"
 
 #include <glib.h>
@@ -19,15 +19,20 @@ typedef struct DdlStep {
     char *statement;
 } DdlStep;
 
-/* Everything the tables need, in order, with target names. Array of DdlStep *. */
-GPtrArray *ddl_plan(PGconn *source, GPtrArray *tables, GError **error);
+void ddl_step_free(DdlStep *step);
+
+/* Everything the tables need, in order, with target names; type_map_table has given every column
+ * its target's type. The source is asked, of the target only what it is counts. Between two
+ * PostgreSQL servers the statements are made of the source's own definitions, else of what both
+ * sides know (ddl_across.c). Array of DdlStep *. */
+GPtrArray *ddl_plan(const Server *source, const Server *target, GPtrArray *tables, GError **error);
 
 /* The same. What a table has on the source and will not have on the target (an invalid index, a
  * foreign key to a table that is not moved) is appended to left_out (char *, "schema.table: ..."),
  * the qualified name of every relation that will be created to relations (char *); both may be
  * NULL. */
-GPtrArray *ddl_plan_full(PGconn *source, GPtrArray *tables, GPtrArray *left_out,
-                         GPtrArray *relations, GError **error);
+GPtrArray *ddl_plan_full(const Server *source, const Server *target, GPtrArray *tables,
+                         GPtrArray *left_out, GPtrArray *relations, GError **error);
 
 /* Stores the steps in drover.ddl. */
 bool ddl_store(Control *control, GPtrArray *steps, GError **error);

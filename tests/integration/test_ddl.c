@@ -126,8 +126,10 @@ static void plan(Fixture *fixture, const char *source_pattern, const char *targe
     fixture->migration.tables = mapping_resolve(catalog, lines, findings);
     if (findings->len > 0)
         fail_msg("%s", (char *)g_ptr_array_index(findings, 0));
-    g_autoptr(GPtrArray) steps = ddl_plan_full(fixture->connection, fixture->migration.tables,
-                                               fixture->left_out, NULL, &error);
+    const Server source = {.endpoint = &fixture->source_endpoint, .pg = fixture->connection};
+    const Server target = {.endpoint = &fixture->target_endpoint, .pg = fixture->connection};
+    g_autoptr(GPtrArray) steps =
+        ddl_plan_full(&source, &target, fixture->migration.tables, fixture->left_out, NULL, &error);
     MUST(steps != NULL);
     MUST(ddl_store(&fixture->control, steps, &error));
 }
