@@ -3,7 +3,6 @@
  * one statement. All but the first may stand in a TRANSACTION_PAYLOAD. MariaDB's GTID says itself
  * whether a body follows, and stands for BEGIN and XA START.
  */
-#include "capture/mysql/statement.h"
 #include "capture/mysql/stream.h"
 #include "proto/error.h"
 
@@ -353,7 +352,8 @@ static StreamResult take_statement(MysqlStream *stream, const QueryMeaning *mean
     MysqlGroup *group = &stream->group;
     const Table *truncated = NULL;
     if (!group->skipping &&
-        !mysql_statement_judge(stream->relations, &stream->event, meaning, &truncated, error))
+        !mysql_statement_judge(stream->relations, &stream->event, meaning, stream->catalog.reaches,
+                               stream->catalog.user, &truncated, error))
         return STREAM_FAILED;
     if (truncated && group->held) {
         Change change = {.operation = OPERATION_TRUNCATE,
@@ -393,6 +393,7 @@ static StreamResult take_meaning(MysqlStream *stream, const QueryMeaning *meanin
     case QUERY_TRUNCATE:
     case QUERY_HARMLESS:
     case QUERY_DDL:
+    case QUERY_ROWS:
     case QUERY_STOP:
         return take_statement(stream, meaning, event, error);
     }

@@ -27,6 +27,7 @@ void query_meaning_clear(QueryMeaning *meaning)
     g_free(meaning->name);
     g_free(meaning->xid);
     g_clear_pointer(&meaning->tables, g_ptr_array_unref);
+    g_clear_pointer(&meaning->calls, g_ptr_array_unref);
 }
 
 /* As it is in UTF-8; NULL where it cannot be. */
@@ -135,6 +136,39 @@ static bool read_truncate(QueryWalk *walk)
     return says(walk, QUERY_TRUNCATE, "TRUNCATE") && at_end(walk);
 }
 
+static void take_words(QueryWalk *walk, const char *const *words)
+{
+    for (gsize i = 0; words[i]; i++)
+        query_take(walk, words[i]);
+}
+
+static void note_calls(QueryWalk *walk)
+{
+    walk->meaning->calls = g_ptr_array_new_with_free_func(g_free);
+    for (; !at_end(walk); walk->word++)
+        if ((walk->word->kind == WORD_NAME || walk->word->kind == WORD_QUOTED) &&
+            walk->word[1].kind == WORD_SIGN && walk->word[1].text[0] == '(')
+            g_ptr_array_add(walk->meaning->calls, g_strdup(walk->word->text));
+}
+
+/* Of UPDATE and DELETE only the forms of one table: a list of tables has a word or sign there. */
+static bool read_rows(QueryWalk *walk)
+{
+    static const char *const words[] = {
+        "LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "QUICK", "IGNORE", "INTO", NULL};
+    bool update = query_take(walk, "UPDATE"), whole = !update && query_take(walk, "DELETE");
+    if (!update && !whole && !query_take(walk, "INSERT") && !query_take(walk, "REPLACE"))
+        return false;
+    const char *what = walk->word[-1].text;
+    take_words(walk, words);
+    if ((whole && !query_take(walk, "FROM")) || !query_take_table(walk) ||
+        (update && !query_is(walk, "SET")) ||
+        (whole && !query_is(walk, "WHERE") && !query_is(walk, "ORDER") && !query_is(walk, "LIMIT")))
+        return false;
+    note_calls(walk);
+    return says(walk, QUERY_ROWS, what);
+}
+
 static bool read_set(QueryWalk *walk)
 {
     if (query_is(walk, "PASSWORD") || query_is(walk, "DEFAULT"))
@@ -160,6 +194,14 @@ static void skip_settings(QueryWalk *walk)
         walk->word++;
 }
 
+/* Goes back and tries another meaning. */
+static void forget(QueryWalk *walk, const Word *word)
+{
+    walk->word = word;
+    g_ptr_array_set_size(walk->meaning->tables, 0);
+    g_clear_pointer(&walk->meaning->what, g_free);
+}
+
 static bool read_statement(QueryWalk *walk, const char *statement)
 {
     static const char *const verbs[] = {"CREATE", "ALTER", "DROP"};
@@ -173,9 +215,13 @@ static bool read_statement(QueryWalk *walk, const char *statement)
             return query_ddl(walk, verbs[i]);
     if (query_take(walk, "RENAME"))
         return query_rename(walk);
-    if (query_is(walk, "TRUNCATE") || query_is(walk, "DELETE"))
-        return read_truncate(walk);
-    return read_transaction(walk) || read_harmless(walk);
+    const Word *first = walk->word;
+    if (query_is(walk, "TRUNCATE") || query_is(walk, "DELETE")) {
+        if (read_truncate(walk))
+            return true;
+        forget(walk, first);
+    }
+    return read_transaction(walk) || read_rows(walk) || read_harmless(walk);
 }
 
 static void stop_at(QueryMeaning *meaning, const char *statement, gsize size)

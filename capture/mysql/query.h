@@ -22,6 +22,8 @@ typedef enum {
     QUERY_TRUNCATE, /* tables: the one that is empty now */
     QUERY_HARMLESS, /* changes no table's rows or form: accounts, views, routines, FLUSH */
     QUERY_DDL,      /* tables: those named; or the whole database */
+    QUERY_ROWS, /* INSERT, REPLACE, UPDATE or DELETE instead of the rows. tables: the one that it
+                 * names to be changed; triggers, functions and views may change others */
     QUERY_STOP
 } QueryKind;
 
@@ -36,6 +38,7 @@ typedef struct QueryMeaning {
     GPtrArray *tables; /* QueryTable: TRUNCATE, DDL. Names in UTF-8, as they are written */
     char *name;        /* savepoint, index that is dropped; NULL */
     char *xid;         /* XA: "X'7831',X'',1" as it is written; NULL */
+    GPtrArray *calls;  /* char *: QUERY_ROWS: names that stand before a parenthesis */
     bool moves_rows; /* DDL that adds or removes rows of which there is no row event: DROP, TRUNCATE
                       * or EXCHANGE PARTITION and the like, IMPORT TABLESPACE */
     bool keeps_form; /* DDL that leaves a table that is there as it is, but for indexes that are not

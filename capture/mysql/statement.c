@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#define SHOWN 80 /* bytes of a statement in a message */
 #define START_OVER "start the migration over (drover drop, then run)"
 
 static const Table *find(const MysqlRelations *relations, const QueryTable *named)
@@ -42,8 +43,32 @@ static bool judge_ddl(const MysqlRelations *relations, const BinlogEvent *event,
     return true;
 }
 
+static bool fail_statement(const BinlogEvent *event, const char *text, gsize size, GError **error)
+{
+    g_autofree char *start = g_strndup(text, MIN(size, SHOWN));
+    g_autofree char *valid = g_utf8_make_valid(start, -1);
+    return mysql_fail_at(event, error,
+                         "the log has a statement instead of its rows, or one that drover does not "
+                         "know: \"%s\"; set binlog_format=ROW for every session, then " START_OVER,
+                         valid);
+}
+
+/* Tools that watch a server log their own tables so. */
+static bool judge_rows(const MysqlRelations *relations, const BinlogEvent *event,
+                       const QueryMeaning *meaning, MysqlReaches reaches, void *user,
+                       GError **error)
+{
+    const BinlogText *statement = &event->query.statement;
+    bool others = true;
+    const QueryTable *named = meaning->tables->pdata[0];
+    if (named->database && !find(relations, named) && !reaches(user, meaning, &others, error))
+        return false;
+    return !others || fail_statement(event, statement->text, statement->size, error);
+}
+
 bool mysql_statement_judge(const MysqlRelations *relations, const BinlogEvent *event,
-                           const QueryMeaning *meaning, const Table **truncated, GError **error)
+                           const QueryMeaning *meaning, MysqlReaches reaches, void *user,
+                           const Table **truncated, GError **error)
 {
     *truncated = NULL;
     switch (meaning->kind) {
@@ -51,14 +76,13 @@ bool mysql_statement_judge(const MysqlRelations *relations, const BinlogEvent *e
         return true;
     case QUERY_DDL:
         return judge_ddl(relations, event, meaning, error);
+    case QUERY_ROWS:
+        return judge_rows(relations, event, meaning, reaches, user, error);
     case QUERY_TRUNCATE:
         *truncated = find(relations, meaning->tables->pdata[0]);
         return true;
     default:
-        return mysql_fail_at(
-            event, error,
-            "the log has a statement instead of its rows, or one that drover does "
-            "not know: \"%s\"; set binlog_format=ROW for every session, then " START_OVER,
-            meaning->what);
+        return fail_statement(event, event->query.statement.text, event->query.statement.size,
+                              error);
     }
 }

@@ -6,8 +6,14 @@
 #include "capture/mysql/query.h"
 #include "capture/mysql/relation.h"
 
+/* Asks the server whether a statement that changes rows of one table may change others, as it is
+ * now: the table has triggers, is a view or is gone, or a name is one of a stored function. */
+typedef bool (*MysqlReaches)(void *user, const QueryMeaning *meaning, bool *reaches,
+                             GError **error);
+
 /* For what is no transaction control. *truncated: the table of the migration that is empty now,
  * else NULL. PERSON, with the statement, its place and what to do, where rows or the form of a
  * table of the migration may have changed otherwise than by row events. */
 bool mysql_statement_judge(const MysqlRelations *relations, const BinlogEvent *event,
-                           const QueryMeaning *meaning, const Table **truncated, GError **error);
+                           const QueryMeaning *meaning, MysqlReaches reaches, void *user,
+                           const Table **truncated, GError **error);

@@ -81,10 +81,67 @@ static guint32 column_charset(void *user, const Table *table, const char *column
     return 0;
 }
 
-static bool open_log(Source *source, MysqlStream *stream, const char *gtids, GError **error)
+static void append_calls(GString *sql, const QueryMeaning *meaning)
 {
-    BinlogStart start = {
-        .gtids = gtids, .server_id = server_id_of(stream->migration), .heartbeat_ms = HEARTBEAT_MS};
+    g_string_append(sql, "''");
+    for (guint i = 0; i < meaning->calls->len; i++) {
+        g_string_append(sql, ", ");
+        mysql_session_append_literal(sql, meaning->calls->pdata[i]);
+    }
+}
+
+static bool statement_reaches(void *user, const QueryMeaning *meaning, bool *reaches,
+                              GError **error)
+{
+    const QueryTable *table = meaning->tables->pdata[0];
+    g_autoptr(GString) sql = g_string_new(
+        "select (select count(*) = 0 from information_schema.tables where table_schema = ");
+    mysql_session_append_literal(sql, table->database);
+    g_string_append(sql, " and table_name = ");
+    mysql_session_append_literal(sql, table->table);
+    g_string_append(sql, " and table_type = 'BASE TABLE') or exists (select 1 from "
+                         "information_schema.triggers where event_object_schema = ");
+    mysql_session_append_literal(sql, table->database);
+    g_string_append(sql, " and event_object_table = ");
+    mysql_session_append_literal(sql, table->table);
+    g_string_append(sql, ") or exists (select 1 from information_schema.routines where "
+                         "routine_type = 'FUNCTION' and routine_name in (");
+    append_calls(sql, meaning);
+    g_string_append(sql, "))");
+    g_autofree char *answer = mysql_source_ask(user, sql->str, error);
+    *reaches = g_strcmp0(answer, "0") != 0;
+    return answer != NULL;
+}
+
+MysqlStream *mysql_stream_new(const Migration *migration, Position from, const char *resume,
+                              const MysqlCatalog *catalog, GError **error)
+{
+    const char *since = strstr(resume, SINCE);
+    g_autofree char *executed =
+        since ? g_strndup(resume, (gsize)(since - resume)) : g_strdup(resume);
+    MysqlStream *stream = g_new0(MysqlStream, 1);
+    mysql_group_init(stream);
+    stream->catalog = *catalog;
+    stream->from = stream->reported = stream->marked = stream->position = from;
+    stream->since = since ? g_strdup(since + strlen(SINCE)) : NULL;
+    stream->relations =
+        mysql_relations_new(migration, catalog->ignore_case, catalog->charset, catalog->user);
+    stream->decoder = binlog_decoder_new(BINLOG_EVENT_LIMIT);
+    stream->decode = mysql_decode_new();
+    stream->prepared = prepared_new();
+    stream->executed = executed_new(catalog->mariadb, executed, error);
+    if (stream->executed)
+        return stream;
+    mysql_stream_free(stream);
+    return NULL;
+}
+
+static bool open_log(Source *source, const Migration *migration, GError **error)
+{
+    MysqlStream *stream = source->stream;
+    BinlogStart start = {.gtids = stream->since ? stream->since : executed_text(stream->executed),
+                         .server_id = server_id_of(migration),
+                         .heartbeat_ms = HEARTBEAT_MS};
     stream->log = binlog_stream_open(source->endpoint, source->label, &start, error);
     return stream->log != NULL;
 }
@@ -92,26 +149,15 @@ static bool open_log(Source *source, MysqlStream *stream, const char *gtids, GEr
 static bool start_stream(Source *source, const Migration *migration, Position from,
                          const char *resume, GError **error)
 {
-    bool ignore_case;
+    MysqlCatalog catalog = {
+        .charset = column_charset, .reaches = statement_reaches, .user = source};
     if (!mysql_source_session(source, error) || !check_identity(source, migration, error) ||
         !mysql_source_check_log(source, migration, error) ||
-        !names_ignore_case(source, &ignore_case, error))
+        !names_ignore_case(source, &catalog.ignore_case, error))
         return false;
-    const char *since = strstr(resume, SINCE);
-    g_autofree char *executed =
-        since ? g_strndup(resume, (gsize)(since - resume)) : g_strdup(resume);
-    MysqlStream *stream = source->stream = g_new0(MysqlStream, 1);
-    mysql_group_init(stream);
-    stream->migration = migration;
-    stream->from = stream->reported = stream->marked = stream->position = from;
-    stream->since = since ? g_strdup(since + strlen(SINCE)) : NULL;
-    stream->relations = mysql_relations_new(migration, ignore_case, column_charset, source);
-    stream->decoder = binlog_decoder_new(BINLOG_EVENT_LIMIT);
-    stream->decode = mysql_decode_new();
-    stream->prepared = prepared_new();
-    stream->executed = executed_new(source->mariadb, executed, error);
-    return stream->executed &&
-           open_log(source, stream, stream->since ? stream->since : executed, error);
+    catalog.mariadb = source->mariadb;
+    source->stream = mysql_stream_new(migration, from, resume, &catalog, error);
+    return source->stream && open_log(source, migration, error);
 }
 
 bool mysql_source_stream_start(Source *source, const Migration *migration, Position from,

@@ -13,6 +13,7 @@
 #include "capture/mysql/executed.h"
 #include "capture/mysql/prepared.h"
 #include "capture/mysql/session.h"
+#include "capture/mysql/statement.h"
 
 typedef struct MysqlGroup {
     bool open;
@@ -34,11 +35,20 @@ typedef struct MysqlPending {
     bool commit;
 } MysqlPending;
 
+/* What only the server can tell. */
+typedef struct MysqlCatalog {
+    bool mariadb;
+    bool ignore_case; /* in names of tables */
+    MysqlColumnCharset charset;
+    MysqlReaches reaches;
+    void *user;
+} MysqlCatalog;
+
 struct MysqlStream {
     BinlogStream *log;
     BinlogDecoder *decoder;
     BinlogEvent event;
-    const Migration *migration;
+    MysqlCatalog catalog;
     MysqlRelations *relations;
     MysqlDecode *decode;
     Executed *executed;
@@ -57,6 +67,9 @@ struct MysqlStream {
     bool failed;
 };
 
+/* Without its log. PERSON where the resume text is none. */
+MysqlStream *mysql_stream_new(const Migration *migration, Position from, const char *resume,
+                              const MysqlCatalog *catalog, GError **error);
 void mysql_group_init(MysqlStream *stream);
 void mysql_group_clear(MysqlStream *stream);
 

@@ -164,10 +164,12 @@ static void test_administration_is_harmless(void **state)
 static void test_what_is_not_understood_stops(void **state)
 {
     (void)state;
-    static const char *const statements[] = {"INSERT INTO t VALUES (1)",
-                                             "UPDATE t SET a = 1",
-                                             "DELETE FROM t WHERE a = 1",
-                                             "REPLACE INTO t VALUES (1)",
+    static const char *const statements[] = {"UPDATE t, u SET a = 1",
+                                             "UPDATE t x SET a = 1",
+                                             "DELETE t FROM t",
+                                             "DELETE FROM t USING t, u",
+                                             "DELETE FROM t AS x WHERE a = 1",
+                                             "INSERT",
                                              "LOAD DATA INFILE 'x' INTO TABLE t",
                                              "CALL p()",
                                              "CREATE MAGIC t",
@@ -179,13 +181,94 @@ static void test_what_is_not_understood_stops(void **state)
                                              "/* without end",
                                              "SET @a = 1",
                                              "WITH x AS (SELECT 1) DELETE FROM t",
-                                             "DELETE FROM t LIMIT 1",
                                              "CREATE TEMPORARY VIEW v",
                                              "\x80"};
     for (guint i = 0; i < G_N_ELEMENTS(statements); i++)
         expect(statements[i], QUERY_STOP, "");
-    g_auto(QueryMeaning) meaning = classify_in("INSERT INTO t VALUES (1)", 0, UTF8MB4);
-    assert_string_equal(meaning.what, "INSERT INTO t VALUES (1)");
+    g_auto(QueryMeaning) meaning = classify_in("LOAD DATA INFILE 'x' INTO TABLE t", 0, UTF8MB4);
+    assert_string_equal(meaning.what, "LOAD DATA INFILE 'x' INTO TABLE t");
+}
+
+/* calls: "a,b" */
+static void expect_rows(const char *statement, const char *table, const char *calls)
+{
+    g_autoptr(GString) found = g_string_new(NULL);
+    expect(statement, QUERY_ROWS, table);
+    g_auto(QueryMeaning) meaning = classify_in(statement, 0, UTF8MB4);
+    for (guint i = 0; i < meaning.calls->len; i++)
+        g_string_append_printf(found, "%s%s", i > 0 ? "," : "",
+                               (const char *)meaning.calls->pdata[i]);
+    assert_string_equal(found->str, calls);
+}
+
+static void test_changes_of_rows_name_their_table(void **state)
+{
+    (void)state;
+    expect_rows("INSERT INTO t VALUES (1)", "shop.t", "VALUES");
+    expect_rows("insert low_priority ignore x.t select f(1)", "x.t", "f");
+    expect_rows("REPLACE INTO `percona`.`heartbeat` (ts) VALUES (now(6)) /* x( */",
+                "percona.heartbeat", "VALUES,now");
+    expect_rows("UPDATE LOW_PRIORITY t SET a = `g` (2), b = 'h(3)'", "shop.t", "g");
+    expect_rows("DELETE QUICK FROM x.t WHERE a = 1", "x.t", "");
+    expect_rows("DELETE FROM t LIMIT 1", "shop.t", "");
+}
+
+static void expect_keeps(const char *statement, bool keeps)
+{
+    g_auto(QueryMeaning) meaning = classify_in(statement, 0, UTF8MB4);
+    assert_int_equal(meaning.kind, QUERY_DDL);
+    if (meaning.keeps_form != keeps)
+        fail_msg("%s: keeps_form is %d", statement, meaning.keeps_form);
+}
+
+static void test_what_adds_plain_indexes_keeps_the_form(void **state)
+{
+    (void)state;
+    static const char *const keeping[] = {
+        "CREATE INDEX i ON t (a)",
+        "CREATE FULLTEXT INDEX i ON t (a)",
+        "CREATE TABLE IF NOT EXISTS t (a int)",
+        "ALTER TABLE t ADD INDEX i (a, b DESC)",
+        "alter table t add key (a), add fulltext f (b) with parser ngram, lock=none",
+        "ALTER TABLE t ADD INDEX IF NOT EXISTS `i` USING BTREE ((lower(a))) COMMENT 'x, y' "
+        "INVISIBLE, ALGORITHM = INPLACE",
+        "ALTER TABLE t COMMENT = 'x', AUTO_INCREMENT 5",
+        "ALTER TABLE t ADD SPATIAL KEY s (g), NOWAIT",
+    };
+    static const char *const changing[] = {
+        "CREATE UNIQUE INDEX i ON t (a)",
+        "CREATE TABLE t (a int)",
+        "CREATE OR REPLACE TABLE t (a int)",
+        "DROP TABLE IF EXISTS t",
+        "DROP INDEX i ON t",
+        "ALTER TABLE t ADD UNIQUE INDEX i (a)",
+        "ALTER TABLE t ADD UNIQUE (a)",
+        "ALTER TABLE t ADD PRIMARY KEY (a)",
+        "ALTER TABLE t ADD COLUMN i int",
+        "ALTER TABLE t ADD i int",
+        "ALTER TABLE t ADD INDEX i (a) PARTITION BY KEY (a)",
+        "ALTER TABLE t ADD INDEX i (a), DROP COLUMN b",
+        "ALTER TABLE t ADD INDEX i (a",
+        "ALTER TABLE t ADD CONSTRAINT FOREIGN KEY (a) REFERENCES u (a)",
+        "ALTER TABLE t DROP INDEX i",
+        "ALTER TABLE t COMMENT",
+        "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4",
+        "ALTER TABLE t",
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(keeping); i++)
+        expect_keeps(keeping[i], true);
+    for (guint i = 0; i < G_N_ELEMENTS(changing); i++)
+        expect_keeps(changing[i], false);
+}
+
+static void test_an_index_that_is_dropped_is_named(void **state)
+{
+    (void)state;
+    g_auto(QueryMeaning) meaning = classify_in("DROP INDEX `a b` ON t", 0, UTF8MB4);
+    assert_true(meaning.drops_index);
+    assert_string_equal(meaning.name, "a b");
+    g_auto(QueryMeaning) other = classify_in("CREATE INDEX i ON t (a)", 0, UTF8MB4);
+    assert_false(other.drops_index);
 }
 
 static void test_quotes_follow_the_sql_mode(void **state)
@@ -217,6 +300,9 @@ int main(void)
         cmocka_unit_test(test_partitions_move_rows_without_events),
         cmocka_unit_test(test_administration_is_harmless),
         cmocka_unit_test(test_what_is_not_understood_stops),
+        cmocka_unit_test(test_changes_of_rows_name_their_table),
+        cmocka_unit_test(test_what_adds_plain_indexes_keeps_the_form),
+        cmocka_unit_test(test_an_index_that_is_dropped_is_named),
         cmocka_unit_test(test_quotes_follow_the_sql_mode),
         cmocka_unit_test(test_names_are_utf8_whatever_the_client_used),
     };
