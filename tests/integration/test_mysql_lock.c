@@ -13,6 +13,7 @@
 #include "apply/mysql/session.h"
 #include "apply/mysql/target.h"
 #include "proto/error.h"
+#include "schema/control.h"
 #include "tests/support/must.h"
 #include "tests/support/mysql_scratch.h"
 
@@ -26,18 +27,25 @@ static char shop_uuid[] = "7f000000-0000-4000-8000-000000000007";
 static const Migration shop = {.name = shop_name, .uuid = shop_uuid};
 static const Migration other_shop = {.name = other_name, .uuid = shop_uuid};
 
-#define LEASES                                                                                     \
-    "create table if not exists drover.lease (migration varchar(63) collate utf8mb4_bin, "         \
-    "role varchar(63) collate utf8mb4_bin, epoch bigint, holder text, backend_pid bigint, "        \
-    "taken_at datetime(6) default current_timestamp(6), primary key (migration, role))"
+static void install_control(void)
+{
+    g_autoptr(GError) error = NULL;
+    Target *target = NULL;
+    MUST(target = mysql_target_ops.connect(&scratch->endpoint, "drover test", &error));
+    MUST(control_install(&mysql_target_ops, target, &error));
+    mysql_target_ops.close(target);
+}
 
 static int open_group(const char *variable)
 {
     scratch = mysql_scratch_new(variable);
     g_snprintf(shop_name, sizeof shop_name, "%s", scratch->name);
     g_snprintf(other_name, sizeof other_name, "%s2", scratch->name);
-    mysql_scratch_run(scratch, "create database if not exists drover");
-    mysql_scratch_run(scratch, LEASES);
+    install_control();
+    mysql_scratch_run(scratch,
+                      "insert into drover.migration (name, uuid, file, phase) values "
+                      "('%s', '%s', '', 'planned')",
+                      shop_name, shop_name);
     return 0;
 }
 
@@ -56,7 +64,7 @@ static int open_mariadb(void **state)
 static int close_group(void **state)
 {
     (void)state;
-    mysql_scratch_run(scratch, "delete from drover.lease where migration = '%s'", shop_name);
+    mysql_scratch_run(scratch, "delete from drover.migration where name = '%s'", shop_name);
     mysql_scratch_free(scratch);
     return 0;
 }
