@@ -45,9 +45,14 @@ static bool is_numeric_without_scale(const Column *column)
     return column->type_oid == OID_NUMERIC && strcmp(column->type, "numeric") == 0;
 }
 
+static bool is_float(const Column *column)
+{
+    return column->type_oid == OID_FLOAT4 || column->type_oid == OID_FLOAT8;
+}
+
 bool row_digest_has_normal_form(const Column *column)
 {
-    return is_json(column) || is_numeric_without_scale(column);
+    return is_json(column) || is_numeric_without_scale(column) || is_float(column);
 }
 
 bool row_digest_is_plain(const Table *table)
@@ -81,6 +86,16 @@ static void append_numeric(GByteArray *out, const Cell *cell)
     out->data[start + 7] = (guint8)digits;
 }
 
+static void append_float(GByteArray *out, const Cell *cell)
+{
+    static const guint8 negative_zero[8] = {0x80};
+    bool is_zero = cell->length > 0 && cell->length <= sizeof negative_zero &&
+                   memcmp(cell->data, negative_zero, cell->length) == 0;
+    g_byte_array_append(out, is_zero ? negative_zero + 1 : cell->data, is_zero ? 1 : cell->length);
+    if (is_zero)
+        g_byte_array_append(out, negative_zero + 1, cell->length - 1);
+}
+
 /* What is no JSON stands as it is. */
 static void append_json(GByteArray *out, const Column *column, const Cell *cell)
 {
@@ -101,6 +116,8 @@ void row_digest_append(GByteArray *out, const Column *column, const Cell *cell)
         append_json(out, column, cell);
     else if (is_numeric_without_scale(column))
         append_numeric(out, cell);
+    else if (is_float(column))
+        append_float(out, cell);
     else
         g_byte_array_append(out, cell->data, cell->length);
     length = GUINT32_TO_BE(out->len - start - (guint)sizeof length);

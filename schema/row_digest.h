@@ -4,8 +4,9 @@
  *
  * What is hashed of a row is, per cell, what a binary COPY has of it: a big-endian i32 length, -1
  * for null, and the bytes. A value that an engine keeps but writes in another way is in a normal
- * form: JSON that is in MySQL's json on a side (Column.json_normal), and numeric without a scale,
- * which is a decimal(65,30) in MySQL, with as few digits as say it.
+ * form: JSON that is in MySQL's json on a side (Column.json_normal); numeric without a scale, which
+ * is a decimal(65,30) in MySQL, with as few digits as say it; floats without a negative zero, which
+ * MariaDB does not have.
  */
 #pragma once
 

@@ -161,73 +161,58 @@ bool mysql_append_range(GString *sql, const Table *table, const KeyRange *range,
 
 /* ---- keys ---- */
 
-typedef struct Compared {
-    const Table *table;
-    const guint *columns;
-    guint n;
-} Compared;
-
-static const Column *compared_column(const Compared *compared, guint place)
+static guint n_compared(const ReadRequest *request)
 {
-    return &compared->table->columns[compared->columns[place]];
+    return request->kind == READ_CHILDREN ? request->n_columns : request->table->n_key;
 }
 
-static bool append_key_cell(GString *sql, const Compared *compared, const Row *key, guint place,
+static const Column *compared(const ReadRequest *request, guint place)
+{
+    return request->kind == READ_CHILDREN ? &request->table->columns[request->columns[place]]
+                                          : key_column(request->table, place);
+}
+
+static bool append_key_cell(GString *sql, const ReadRequest *request, const Row *key, guint place,
                             GError **error)
 {
-    if (key->n_cells == compared->n && key->cells[place].kind == CELL_VALUE)
-        return mysql_append_literal(sql, compared_column(compared, place), &key->cells[place],
-                                    error);
+    if (key->n_cells == n_compared(request) && key->cells[place].kind == CELL_VALUE)
+        return mysql_append_literal(sql, compared(request, place), &key->cells[place], error);
     g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG,
-                "%s: a key to read is not a value in every column", compared->table->label);
+                "%s: a key to read is not a value in every column", request->table->label);
     return false;
 }
 
 /* (a = 1 and b = 2): a list of rows would be no range for every server. */
-static bool append_key(GString *sql, const Compared *compared, const Row *key, GError **error)
+static bool append_key(GString *sql, const ReadRequest *request, const Row *key, GError **error)
 {
-    for (guint i = 0; i < compared->n; i++) {
+    for (guint i = 0; i < n_compared(request); i++) {
         g_string_append(sql, i > 0 ? " and " : "(");
-        append_field(sql, compared_column(compared, i));
+        append_field(sql, compared(request, i));
         g_string_append(sql, " = ");
-        if (!append_key_cell(sql, compared, key, i, error))
+        if (!append_key_cell(sql, request, key, i, error))
             return false;
     }
     g_string_append_c(sql, ')');
     return true;
 }
 
-static bool append_any(GString *sql, const Compared *compared, const Row *keys, guint n_keys,
+bool mysql_append_keys(GString *sql, const ReadRequest *request, const Row *keys, guint n_keys,
                        GError **error)
 {
-    bool single = compared->n == 1;
+    bool single = n_compared(request) == 1;
     g_string_append(sql, " where ");
     if (single) {
-        append_field(sql, compared_column(compared, 0));
+        append_field(sql, compared(request, 0));
         g_string_append(sql, " in (");
     }
     for (guint i = 0; i < n_keys; i++) {
         g_string_append(sql, i == 0 ? "" : single ? ", " : " or ");
-        if (!(single ? append_key_cell(sql, compared, &keys[i], 0, error)
-                     : append_key(sql, compared, &keys[i], error)))
+        if (!(single ? append_key_cell(sql, request, &keys[i], 0, error)
+                     : append_key(sql, request, &keys[i], error)))
             return false;
     }
     g_string_append(sql, single ? ")" : "");
     return true;
-}
-
-bool mysql_append_keys(GString *sql, const Table *table, const Row *keys, guint n_keys,
-                       GError **error)
-{
-    const Compared compared = {table, table->key, table->n_key};
-    return append_any(sql, &compared, keys, n_keys, error);
-}
-
-bool mysql_append_children(GString *sql, const ReadRequest *request, const Row *keys, guint n_keys,
-                           GError **error)
-{
-    const Compared compared = {request->table, request->columns, request->n_columns};
-    return append_any(sql, &compared, keys, n_keys, error);
 }
 
 /* ---- texts ---- */

@@ -23,12 +23,9 @@ void mysql_append_key_order(GString *sql, const Table *table);
 /* " where .."; nothing for the whole table. */
 bool mysql_append_range(GString *sql, const Table *table, const KeyRange *range, GError **error);
 
-/* " where t.`k` in (..)". keys: canonical values. BUG where a key is none. */
-bool mysql_append_keys(GString *sql, const Table *table, const Row *keys, guint n_keys,
+/* " where t.`k` in (..)": the rows that have in the request's columns (READ_CHILDREN), else in the
+ * key, one of n_keys keys, which are canonical values. BUG where a key is none. */
+bool mysql_append_keys(GString *sql, const ReadRequest *request, const Row *keys, guint n_keys,
                        GError **error);
-
-/* The same for the columns of a READ_CHILDREN. */
-bool mysql_append_children(GString *sql, const ReadRequest *request, const Row *keys, guint n_keys,
-                           GError **error);
 
 bool mysql_append_key_text(GString *text, const Column *column, const Cell *cell, GError **error);

@@ -4,7 +4,8 @@
  *
  * How the columns are read is found out with "limit 0" first: that answer says what each is on this
  * server. Of the rows that a look-up by keys finds, only those count whose key has the very bytes
- * that were asked for; a collation may find others.
+ * that were asked for; a collation may find others. Children are those that the database takes for
+ * such.
  *
  * A row is built in the form of a binary COPY: i16 number of cells (not where it is hashed), and
  * per cell an i32 length, -1 for null, and the bytes.
@@ -46,7 +47,7 @@ typedef struct Reader {
     Field *fields;
     GString *columns;   /* "t.`a`, t.`b` * 1e0" */
     GByteArray *row;    /* or a block of rows */
-    GByteArray *normal; /* READ_ROWS: the row as it is hashed, where that differs */
+    GByteArray *normal; /* the row as it is hashed, where that differs */
     GByteArray *scratch;
     bool hashed; /* values are wanted in their normal form */
     bool plain;  /* no column has a normal form */
@@ -288,40 +289,47 @@ static bool emit_hash(Reader *reader, const Row *key, guint64 hash, GError **err
     return reader->sink->hash(reader->sink->user, &row, hash, hash, error);
 }
 
-static bool take_hash_row(Reader *reader, const Row *asked, GError **error)
+static Row key_of(Reader *reader)
 {
     const Table *table = reader->request->table;
-    Row key = {.cells = reader->cells, .n_cells = table->n_key};
     for (guint i = 0; i < table->n_key; i++)
         reader->cells[i] = cell_at(reader, table->key[i]);
+    return (Row){.cells = reader->cells, .n_cells = table->n_key};
+}
+
+static bool take_hash_row(Reader *reader, const Row *asked, GError **error)
+{
+    Row key = key_of(reader);
     return emit_hash(reader, asked != NULL ? asked : &key,
                      row_digest_hash(reader->row->data, reader->row->len), error);
 }
 
-static bool take_whole_row(Reader *reader, GError **error)
+/* The hash of a row whose values are not in their normal form. */
+static guint64 whole_hash(Reader *reader)
 {
-    const GByteArray *hashed = reader->row;
-    Row row = {.cells = reader->cells, .n_cells = reader->request->table->n_columns};
-    for (guint i = 0; i < reader->n_fields; i++)
-        reader->cells[i] = cell_at(reader, i);
-    if (!reader->plain) {
-        g_byte_array_set_size(reader->normal, 0);
-        for (guint i = 0; i < reader->n_fields; i++)
-            row_digest_append(reader->normal, column_of(reader, i), &reader->cells[i]);
-        hashed = reader->normal;
+    GByteArray *normal = reader->normal;
+    if (reader->plain)
+        return row_digest_hash(reader->row->data, reader->row->len);
+    g_byte_array_set_size(normal, 0);
+    for (guint i = 0; i < reader->n_fields; i++) {
+        Cell cell = cell_at(reader, i);
+        row_digest_append(normal, column_of(reader, i), &cell);
     }
-    return reader->sink->row(reader->sink->user, &row, row_digest_hash(hashed->data, hashed->len),
-                             error);
+    return row_digest_hash(normal->data, normal->len);
 }
 
-static bool take_child_row(Reader *reader, GError **error)
+static bool take_whole_row(Reader *reader, GError **error)
 {
-    const Table *table = reader->request->table;
-    Row key = {.cells = reader->cells, .n_cells = table->n_key};
-    for (guint i = 0; i < table->n_key; i++)
-        reader->cells[i] = cell_at(reader, table->key[i]);
-    reader->request->rows++;
-    return reader->sink->row(reader->sink->user, &key, 0, error);
+    Row row = {.cells = reader->cells, .n_cells = reader->request->table->n_columns};
+    for (guint i = 0; i < row.n_cells; i++)
+        reader->cells[i] = cell_at(reader, i);
+    return reader->sink->row(reader->sink->user, &row, whole_hash(reader), error);
+}
+
+static bool take_row_key(Reader *reader, GError **error)
+{
+    Row key = key_of(reader);
+    return reader->sink->row(reader->sink->user, &key, whole_hash(reader), error);
 }
 
 static bool take_row(Reader *reader, MYSQL_ROW texts, const unsigned long *sizes, GError **error)
@@ -336,8 +344,10 @@ static bool take_row(Reader *reader, MYSQL_ROW texts, const unsigned long *sizes
         row_digest_add(&reader->digest, reader->row->data, reader->row->len);
         return true;
     }
-    if (request->kind == READ_CHILDREN)
-        return take_child_row(reader, error);
+    if (request->kind == READ_CHILDREN) {
+        request->rows++;
+        return take_row_key(reader, error);
+    }
     const Row *asked = NULL;
     if (request->keys != NULL && (asked = find_asked(reader)) == NULL)
         return true;
@@ -425,12 +435,10 @@ static bool read_by_keys(Reader *reader, GError **error)
         const Row *keys = request->keys + done;
         n = batch_of(keys, request->n_keys - done);
         start_query(reader, sql);
-        bool children = request->kind == READ_CHILDREN;
-        if (!(children ? mysql_append_children(sql, request, keys, n, error)
-                       : mysql_append_keys(sql, request->table, keys, n, error)))
+        if (!mysql_append_keys(sql, request, keys, n, error))
             return false;
         g_hash_table_remove_all(reader->asked);
-        for (guint i = 0; !children && i < n; i++)
+        for (guint i = 0; i < n && request->kind != READ_CHILDREN; i++)
             ask_for(reader, &keys[i]);
         if (!run_query(reader, sql, error))
             return false;
@@ -451,7 +459,8 @@ static bool read_copy(Reader *reader, GError **error)
 static bool read_kind(Reader *reader, GError **error)
 {
     ReadRequest *request = reader->request;
-    bool by_keys = request->kind == READ_ROWS || request->keys != NULL;
+    bool by_keys =
+        request->kind == READ_ROWS || request->kind == READ_CHILDREN || request->keys != NULL;
     if (request->kind == READ_COPY)
         return read_copy(reader, error);
     if (request->kind == READ_DIGEST) {

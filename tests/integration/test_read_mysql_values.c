@@ -92,7 +92,7 @@ static const struct {
     {"varbinary(300)", "'' | 0x000102ff00 | repeat(0x00, 300) | 0x090a0d5c27", 0},
     {"tinyblob", "'' | 0x00", 0},
     {"mediumblob", "'' | repeat(0x00ff, 70000)", 0},
-    {"enum('a','\u00e9','x y')", "'a' | '\u00e9' | 'x y' | 'not one'", 0},
+    {"enum('a','\u00e9','x y')", "'a' | '\u00e9' | 'x y'", 0},
     {"enum('a','\u00e9') character set latin1", "'\u00e9'", 0},
     {"set('x','y','\u00e9')", "'' | 'x,\u00e9' | 'x,y,\u00e9'", 0},
     {"geometry", "point(1, 2) | linestring(point(0, 0), point(1, 1))", 0},
@@ -112,8 +112,31 @@ static const struct {
 
 typedef struct Servers {
     MysqlScratch *mysql;
+    MYSQL *writer; /* as the target driver has it */
     Scratch *pg;
 } Servers;
+
+static void servers_init(Servers *servers, const char *mysql, const char *pg)
+{
+    GError *error = NULL;
+    servers->mysql = mysql_scratch_new(mysql);
+    servers->pg = scratch_new(pg);
+    servers->writer = mysql_session_open_writer(&servers->mysql->endpoint, "test", 60, &error);
+    MUST(servers->writer);
+}
+
+static void servers_clear(Servers *servers)
+{
+    mysql_close(servers->writer);
+    scratch_free(servers->pg);
+    mysql_scratch_free(servers->mysql);
+}
+
+static void write_rows(const Servers *servers, const Table *table, const char *sql, gsize size)
+{
+    if (mysql_real_query(servers->writer, sql, size) != 0)
+        fail_msg("%s: %s", table->columns[1].type, mysql_error(servers->writer));
+}
 
 static void fail_cells(const char *type, guint row, const char *what)
 {
@@ -156,10 +179,9 @@ static void compare_with_log(MysqlScratch *scratch, const char *type, const char
 
 /* ---- written again ---- */
 
-static void insert_literals(MysqlScratch *scratch, const Table *table, const GPtrArray *rows)
+static void insert_literals(const Servers *servers, const Table *table, const GPtrArray *rows)
 {
     GError *error = NULL;
-    mysql_scratch_run(scratch, "set sql_mode = 'NO_BACKSLASH_ESCAPES'");
     for (guint i = 0; i < rows->len; i++) {
         const Cell *cells = g_ptr_array_index(rows, i);
         g_autoptr(GString) sql = g_string_new("insert into literals values (");
@@ -168,10 +190,8 @@ static void insert_literals(MysqlScratch *scratch, const Table *table, const GPt
             MUST(mysql_append_literal(sql, &table->columns[c], &cells[c], &error));
         }
         g_string_append_c(sql, ')');
-        if (mysql_real_query(scratch->mysql, sql->str, sql->len) != 0)
-            fail_msg("%s: %s", table->columns[1].type, mysql_error(scratch->mysql));
+        write_rows(servers, table, sql->str, sql->len);
     }
-    mysql_scratch_run(scratch, "set sql_mode = ''");
 }
 
 typedef struct Lines {
@@ -207,13 +227,13 @@ static int lines_error(void *handle, char *message, unsigned int size)
     return 0;
 }
 
-static void load_fields(MysqlScratch *scratch, const Table *table, const GPtrArray *rows)
+static void load_fields(const Servers *servers, const Table *table, const GPtrArray *rows)
 {
     GError *error = NULL;
     g_autoptr(GString) text = g_string_new(NULL);
-    g_autoptr(GString) sql = g_string_new(
-        "load data local infile 'rows' into table fields character set utf8mb4 "
-        "fields terminated by '\\t' escaped by '\\\\' lines terminated by '\\n' (id, ");
+    g_autoptr(GString) sql =
+        g_string_new("load data local infile 'rows' into table fields character set utf8mb4 "
+                     "fields terminated by '\t' escaped by '\\' lines terminated by '\n' (id, ");
     for (guint i = 0; i < rows->len; i++) {
         const Cell *cells = g_ptr_array_index(rows, i);
         for (guint c = 0; c < table->n_columns; c++) {
@@ -228,10 +248,9 @@ static void load_fields(MysqlScratch *scratch, const Table *table, const GPtrArr
         g_string_append(sql, "c)");
     }
     Lines lines = {.text = text};
-    mysql_set_local_infile_handler(scratch->mysql, lines_start, lines_read, lines_end, lines_error,
+    mysql_set_local_infile_handler(servers->writer, lines_start, lines_read, lines_end, lines_error,
                                    &lines);
-    if (mysql_real_query(scratch->mysql, sql->str, sql->len) != 0)
-        fail_msg("%s: %s", table->columns[1].type, mysql_error(scratch->mysql));
+    write_rows(servers, table, sql->str, sql->len);
 }
 
 static void expect_same(MysqlScratch *scratch, const char *name, const char *columns,
@@ -310,9 +329,9 @@ static void check_type(const Servers *servers, guint number)
     assert_int_equal(rows->len, g_strv_length(values) + 1);
     if (is_logged_in_canonical_form(type) || (strcmp(type, "json") == 0 && !scratch->mariadb))
         compare_with_log(scratch, type, since, rows);
-    insert_literals(scratch, table, rows);
+    insert_literals(servers, table, rows);
     expect_same(scratch, "literals", columns, stream);
-    load_fields(scratch, table, rows);
+    load_fields(servers, table, rows);
     expect_same(scratch, "fields", columns, stream);
     compare_with_postgresql(scratch, servers->pg, table, stream);
     mysql_scratch_run(scratch, "drop table t, literals, fields");
@@ -320,12 +339,12 @@ static void check_type(const Servers *servers, guint number)
 
 static void check_types(const char *variable, int other)
 {
-    Servers servers = {mysql_scratch_new(variable), scratch_new("DROVER_TEST_TARGET")};
+    Servers servers;
+    servers_init(&servers, variable, "DROVER_TEST_TARGET");
     for (guint i = 0; i < G_N_ELEMENTS(types); i++)
         if (types[i].only != other)
             check_type(&servers, i);
-    scratch_free(servers.pg);
-    mysql_scratch_free(servers.mysql);
+    servers_clear(&servers);
 }
 
 static void test_mysql_values_are_those_of_the_log_and_survive_writing(void **state)
@@ -443,8 +462,8 @@ static void check_pg_type(Servers *servers, guint number)
     PGresult *answer = PQexecParams(servers->pg->connection, "select id, c from t order by id", 0,
                                     NULL, NULL, NULL, NULL, 1);
     g_autoptr(GPtrArray) rows = pg_rows(answer);
-    insert_literals(servers->mysql, table, rows);
-    load_fields(servers->mysql, table, rows);
+    insert_literals(servers, table, rows);
+    load_fields(servers, table, rows);
     PQclear(answer);
     g_autofree char *wanted = pg_digest(servers->pg, table);
     static const char *const written[] = {"literals", "fields"};
@@ -461,11 +480,11 @@ static void check_pg_type(Servers *servers, guint number)
 
 static void check_pg_types(const char *variable)
 {
-    Servers servers = {mysql_scratch_new(variable), scratch_new("DROVER_TEST_SOURCE")};
+    Servers servers;
+    servers_init(&servers, variable, "DROVER_TEST_SOURCE");
     for (guint i = 0; i < G_N_ELEMENTS(pg_types); i++)
         check_pg_type(&servers, i);
-    scratch_free(servers.pg);
-    mysql_scratch_free(servers.mysql);
+    servers_clear(&servers);
 }
 
 static void test_postgresql_values_come_back_from_mysql(void **state)

@@ -87,7 +87,7 @@ char *mysql_test_digest(MysqlScratch *scratch, const Table *table)
 
 static Cell take_cell(ByteReader *reader)
 {
-    guint32 length;
+    guint32 length = 0;
     Cell cell = {.kind = CELL_NULL};
     assert_true(byte_reader_u32(reader, &length));
     if (length == G_MAXUINT32)
