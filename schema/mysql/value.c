@@ -32,7 +32,7 @@ static bool fail_value(const char *text, gsize size, const char *why, GError **e
         g_string_append_len(value, text, end - text);
     } else {
         g_string_append(value, "0x");
-        for (gsize i = 0; i < shown / 2; i++)
+        for (gsize i = 0; i < MIN(shown, 100); i++)
             g_string_append_printf(value, "%02x", (guint8)text[i]);
     }
     g_set_error(error, DROVER_ERROR, DROVER_ERROR_DATA, "value %s %s", value->str, why);
