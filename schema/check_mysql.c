@@ -21,7 +21,7 @@ static bool read_grants(MysqlSide *side, GError **error)
     MYSQL_ROW row;
     if (rows == NULL)
         return false;
-    side->grants = mysql_grants_new();
+    side->grants = mysql_grants_new(!mysql_side_is_on(side, "partial_revokes"));
     while ((row = mysql_fetch_row(rows)) != NULL)
         mysql_grants_add(side->grants, row[0]);
     return true;
@@ -179,11 +179,22 @@ char *mysql_side_missing(const MysqlSide *side, const char *const *privileges, c
     }
     if (sql->len == 0)
         return NULL;
-    g_string_append(sql, " on ");
-    if (database != NULL)
-        mysql_session_append_identifier(sql, database);
-    g_string_append_printf(sql, "%s.* to %s;", database != NULL ? "" : "*", side->account);
+    g_autofree char *object =
+        database != NULL ? mysql_side_grantable(side, database) : g_strdup("*");
+    g_string_append_printf(sql, " on %s.* to %s;", object, side->account);
     return g_string_free(g_steal_pointer(&sql), FALSE);
+}
+
+char *mysql_side_grantable(const MysqlSide *side, const char *database)
+{
+    GString *name = g_string_new(NULL);
+    mysql_session_append_identifier(name, database);
+    if (!mysql_side_is_on(side, "partial_revokes")) {
+        g_string_replace(name, "\\", "\\\\", 0);
+        g_string_replace(name, "_", "\\_", 0);
+        g_string_replace(name, "%", "\\%", 0);
+    }
+    return g_string_free(name, FALSE);
 }
 
 char *mysql_side_qualified(const char *database, const char *name)

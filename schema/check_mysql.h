@@ -64,5 +64,7 @@ bool mysql_side_check_version(const MysqlSide *side);
 char *mysql_side_missing(const MysqlSide *side, const char *const *privileges,
                          const char *database);
 
+/* `database` as GRANT needs it, where it is a pattern (g_free). */
+char *mysql_side_grantable(const MysqlSide *side, const char *database);
 /* `database`.`name` (g_free). */
 char *mysql_side_qualified(const char *database, const char *name);

@@ -41,14 +41,6 @@ static bool may_read(const MysqlSide *side, const Table *table, bool *allowed, G
     return false;
 }
 
-static void add_grant(const MysqlSide *side, const char *privilege, const char *schema,
-                      const char *name, GPtrArray *statements)
-{
-    g_autofree char *object = mysql_side_qualified(schema, name);
-    g_ptr_array_add(statements,
-                    g_strdup_printf("grant %s on %s to %s;", privilege, object, side->account));
-}
-
 static bool add_unreadable(const MysqlSide *side, GPtrArray *statements, GError **error)
 {
     for (guint i = 0; i < side->check->migration->tables->len; i++) {
@@ -56,8 +48,11 @@ static bool add_unreadable(const MysqlSide *side, GPtrArray *statements, GError 
         bool allowed = false;
         if (!may_read(side, table, &allowed, error))
             return false;
-        if (!allowed)
-            add_grant(side, "select", table->source_schema, table->source_name, statements);
+        if (allowed)
+            continue;
+        g_autofree char *name = mysql_side_qualified(table->source_schema, table->source_name);
+        g_ptr_array_add(statements,
+                        g_strdup_printf("grant select on %s to %s;", name, side->account));
     }
     return true;
 }
@@ -67,12 +62,17 @@ static bool add_hidden_keys(const MysqlSide *side, GPtrArray *statements, GError
 {
     g_autoptr(MYSQL_RES) rows =
         mysql_session_query(side->server->mysql, embedded_check_mysql_hidden_keys, error);
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     MYSQL_ROW row;
     if (rows == NULL)
         return false;
-    while ((row = mysql_fetch_row(rows)) != NULL)
-        if (find_moved(side->check, row[0], row[1]) != NULL)
-            add_grant(side, "show view", row[0], row[1], statements);
+    while ((row = mysql_fetch_row(rows)) != NULL) {
+        if (find_moved(side->check, row[0], row[1]) == NULL || !g_hash_table_add(seen, row[0]))
+            continue;
+        g_autofree char *database = mysql_side_grantable(side, row[0]);
+        g_ptr_array_add(statements,
+                        g_strdup_printf("grant show view on %s.* to %s;", database, side->account));
+    }
     return true;
 }
 

@@ -18,6 +18,7 @@ typedef struct Grant {
 } Grant;
 
 struct MysqlGrants {
+    bool patterns;
     GPtrArray *list; /* Grant * */
 };
 
@@ -28,9 +29,10 @@ static void grant_free(Grant *grant)
     g_free(grant);
 }
 
-MysqlGrants *mysql_grants_new(void)
+MysqlGrants *mysql_grants_new(bool patterns)
 {
     MysqlGrants *grants = g_new0(MysqlGrants, 1);
+    grants->patterns = patterns;
     grants->list = g_ptr_array_new_with_free_func((GDestroyNotify)grant_free);
     return grants;
 }
@@ -145,12 +147,16 @@ static bool is_like(const char *pattern, const char *text)
     return *text == '\0';
 }
 
-static bool grant_covers(const Grant *grant, const char *privilege, const char *database)
+static bool grant_covers(const MysqlGrants *grants, const Grant *grant, const char *privilege,
+                         const char *database)
 {
     if (!g_hash_table_contains(grant->privileges, privilege) &&
         !g_hash_table_contains(grant->privileges, "ALL PRIVILEGES"))
         return false;
-    return grant->pattern == NULL || (database != NULL && is_like(grant->pattern, database));
+    if (grant->pattern == NULL || database == NULL)
+        return grant->pattern == NULL;
+    return grants->patterns ? is_like(grant->pattern, database)
+                            : strcmp(grant->pattern, database) == 0;
 }
 
 bool mysql_grants_has(const MysqlGrants *grants, const char *privilege, const char *database)
@@ -158,7 +164,7 @@ bool mysql_grants_has(const MysqlGrants *grants, const char *privilege, const ch
     bool everywhere = false, here = false, revoked = false;
     for (guint i = 0; i < grants->list->len; i++) {
         const Grant *grant = g_ptr_array_index(grants->list, i);
-        if (!grant_covers(grant, privilege, database))
+        if (!grant_covers(grants, grant, privilege, database))
             continue;
         revoked |= grant->is_revoke;
         everywhere |= !grant->is_revoke && grant->pattern == NULL;

@@ -9,7 +9,9 @@
 
 typedef struct MysqlGrants MysqlGrants;
 
-MysqlGrants *mysql_grants_new(void);
+/* patterns: names of databases in GRANTs are patterns, which they are unless the server has
+ * partial_revokes. */
+MysqlGrants *mysql_grants_new(bool patterns);
 void mysql_grants_free(MysqlGrants *grants);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MysqlGrants, mysql_grants_free)
 

@@ -1,5 +1,5 @@
 -- Tables whose foreign keys the account does not see as a whole: MariaDB shows them only to those
--- who have more than select.
+-- who have more than select on the whole database.
 select distinct k.table_schema, k.table_name
 from information_schema.key_column_usage k
 left join information_schema.referential_constraints r

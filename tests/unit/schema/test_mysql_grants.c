@@ -10,7 +10,7 @@
 
 static bool has(const char *line, const char *privilege, const char *database)
 {
-    g_autoptr(MysqlGrants) grants = mysql_grants_new();
+    g_autoptr(MysqlGrants) grants = mysql_grants_new(true);
     mysql_grants_add(grants, line);
     return mysql_grants_has(grants, privilege, database);
 }
@@ -57,6 +57,16 @@ static void test_databases_are_patterns(void **state)
     assert_false(has("GRANT SELECT ON `shop`.* TO `a`@`%`", "SELECT", "shops"));
 }
 
+static void test_databases_are_names_where_parts_may_be_revoked(void **state)
+{
+    (void)state;
+    g_autoptr(MysqlGrants) grants = mysql_grants_new(false);
+    mysql_grants_add(grants, "GRANT SELECT ON `shop_x`.* TO `a`@`%`");
+    assert_true(mysql_grants_has(grants, "SELECT", "shop_x"));
+    assert_false(mysql_grants_has(grants, "SELECT", "shopxx"));
+    assert_false(mysql_grants_has(grants, "SELECT", NULL));
+}
+
 static void test_single_tables_and_columns_are_not_the_database(void **state)
 {
     (void)state;
@@ -89,7 +99,7 @@ static void test_roles_and_other_lines_give_nothing_by_themselves(void **state)
 static void test_partial_revokes(void **state)
 {
     (void)state;
-    g_autoptr(MysqlGrants) grants = mysql_grants_new();
+    g_autoptr(MysqlGrants) grants = mysql_grants_new(true);
     mysql_grants_add(grants, "GRANT SELECT, INSERT ON *.* TO `a`@`%`");
     mysql_grants_add(grants, "GRANT INSERT ON `hr`.* TO `a`@`%`");
     mysql_grants_add(grants, "REVOKE SELECT, INSERT ON `hr`.* FROM `a`@`%`");
@@ -105,6 +115,7 @@ int main(void)
         cmocka_unit_test(test_dynamic_privileges_stand_without_spaces),
         cmocka_unit_test(test_all_privileges),
         cmocka_unit_test(test_databases_are_patterns),
+        cmocka_unit_test(test_databases_are_names_where_parts_may_be_revoked),
         cmocka_unit_test(test_single_tables_and_columns_are_not_the_database),
         cmocka_unit_test(test_names_may_look_like_words_of_the_statement),
         cmocka_unit_test(test_roles_and_other_lines_give_nothing_by_themselves),
