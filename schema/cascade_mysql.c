@@ -77,8 +77,9 @@ static void add_foreign_key(GPtrArray *tables, MYSQL_ROW *rows, guint n, GPtrArr
         "does not have that",
         child->label, rows[0][NAME], rows[0][PARENT_SCHEMA], rows[0][PARENT]);
     if (parent == NULL) {
-        g_ptr_array_add(problems, g_strdup_printf("%s; move %s.%s too", what,
-                                                  rows[0][PARENT_SCHEMA], rows[0][PARENT]));
+        add_problem(
+            problems, child, rows,
+            g_strdup_printf("%s; move %s.%s too", what, rows[0][PARENT_SCHEMA], rows[0][PARENT]));
         return;
     }
     g_autofree guint *columns = g_new0(guint, MAX(parent->n_key, n));

@@ -224,32 +224,48 @@ def prepared(server):
 # ---- the source's tables
 
 
-CASCADES = ["create table shop.parent (id int primary key)",
-            "create table shop.child (id int primary key, parent int, constraint fk foreign key (parent) references"
-            " shop.parent (id) on delete cascade on update set null)"]
+FAMILY = ["create table shop.parent (id int primary key, code int unique)",
+          "create table shop.child (id int primary key, parent int, constraint to_key foreign key (parent) references"
+          " shop.parent (id) on delete cascade on update set null)"]
+NO_KEY = ["alter table shop.child add column code int, add constraint to_code foreign key (code) references"
+          " shop.parent (code) on delete cascade"]
 
 
-def assert_cascades_found(server, plan_from):
-    finding = plan_from(server).one("table.shop.child")
-    assert finding["level"] == "FAIL" and "on delete CASCADE, on update SET NULL" in finding["text"]
-    run(server, *statements_of(finding))
-    assert plan_from(server).bad() == set()
+@BOTH
+def test_actions_of_foreign_keys_to_a_key_are_followed(kind, shop, plan_from):
+    run(shop[kind], *FAMILY)
+    assert plan_from(shop[kind]).bad() == set()
 
 
-def test_actions_of_foreign_keys_that_mariadb_logs_nothing_of(shop, plan_from):
-    run(shop["mariadb"], *CASCADES)
-    assert_cascades_found(shop["mariadb"], plan_from)
+def test_actions_of_foreign_keys_that_mysql_logs(shop, plan_from):
+    run(shop["mysql"], *FAMILY, *NO_KEY)
+    assert plan_from(shop["mysql"]).bad() == set()
+
+
+def assert_action_found(plan, plan_again, server):
+    assert plan.bad() == {("FAIL", "table.shop.child")}
+    run(server, *statements_of(plan.one("table.shop.child")))
+    assert plan_again().bad() == set()
+
+
+def test_actions_of_foreign_keys_that_mariadb_does_not_log(shop, plan_from):
+    server = shop["mariadb"]
+    run(server, *FAMILY, *NO_KEY)
+    assert_action_found(plan_from(server), lambda: plan_from(server), server)
 
 
 def test_actions_of_foreign_keys_inside_of_innodb(plan_from):
     with running("mysql", innodb_native_foreign_keys="ON") as server:
-        run(server, "create database shop", *CASCADES)
-        assert_cascades_found(server, plan_from)
+        run(server, "create database shop", *FAMILY, *NO_KEY)
+        assert_action_found(plan_from(server), lambda: plan_from(server), server)
 
 
-def test_actions_of_foreign_keys_that_mysql_logs(shop, plan_from):
-    run(shop["mysql"], *CASCADES)
-    assert plan_from(shop["mysql"]).bad() == set()
+def test_actions_of_foreign_keys_whose_parent_stays(shop, plan_from):
+    server, tables = shop["mariadb"], "tables: [{source: shop.*, exclude: [parent]}]"
+    run(server, *FAMILY)
+    plan = plan_from(server, tables=tables)
+    assert "move shop.parent too" in plan.one("table.shop.child")["text"]
+    assert_action_found(plan, lambda: plan_from(server, tables=tables), server)
 
 
 @BOTH
@@ -281,10 +297,7 @@ def test_privileges_of_a_role_count(kind, shop, plan_from):
 
 
 def test_mariadb_shows_foreign_keys_only_with_more_than_select(shop, plan_from):
-    run(shop["mariadb"], "create table shop.parent (id int primary key)",
-        "create table shop.child (id int primary key, parent int, foreign key (parent) references shop.parent (id)"
-        " on delete cascade)",
-        "create user poor@'%'", "grant select on shop.* to poor@'%'",
+    run(shop["mariadb"], *FAMILY, *NO_KEY, "create user poor@'%'", "grant select on shop.* to poor@'%'",
         "grant replication slave, binlog monitor on *.* to poor@'%'")
     plan = plan_from(shop["mariadb"], "poor")
     assert plan.bad() == {("FAIL", "source.privileges")}
