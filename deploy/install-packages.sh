@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that drover needs. usage: install-packages.sh build|run|kafka|test...
+# Installs the Debian packages that drover needs. usage: install-packages.sh build|run|kafka|mysql|test|bench...
 #   build: compiler and libraries; run: throwaway servers for the quickstart; kafka: a throwaway broker for it;
-#   test: what tests/run.sh adds
+#   mysql: a throwaway MariaDB, and what unpacks MySQL; test: what tests/run.sh adds; bench: what drover is measured beside
 # Does nothing where all of them are there already. Needs root, or sudo.
 set -euo pipefail
 build="gcc cmake ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev libglib2.0-dev libpq-dev
@@ -9,8 +9,9 @@ build="gcc cmake ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev li
   default-libmysqlclient-dev libzstd-dev zlib1g-dev"
 run="postgresql postgresql-contrib"
 kafka="openjdk-17-jre-headless maven"
+mysql="mariadb-server-core mariadb-client-core debian-archive-keyring"
 tests="clang clang-format libclang-rt-14-dev llvm-14 libcmocka-dev valgrind patch python3 python3-venv openssl iproute2
-  mariadb-server-core debian-archive-keyring spin $kafka"
+  spin $mysql $kafka"
 bench="pgcopydb"
 wanted=
 for set in "$@"; do
@@ -18,9 +19,10 @@ for set in "$@"; do
   build) wanted="$wanted $build" ;;
   run) wanted="$wanted $run" ;;
   kafka) wanted="$wanted $kafka" ;;
+  mysql) wanted="$wanted $mysql" ;;
   test) wanted="$wanted $tests" ;;
   bench) wanted="$wanted $bench" ;;
-  *) echo "usage: install-packages.sh build|run|kafka|test|bench..." >&2; exit 2 ;;
+  *) echo "usage: install-packages.sh build|run|kafka|mysql|test|bench..." >&2; exit 2 ;;
   esac
 done
 missing=

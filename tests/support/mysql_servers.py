@@ -1,7 +1,7 @@
 """Real MariaDB and MySQL servers for the tests: on free loopback ports, stopped by their pid.
 
 MariaDB is Debian's own package. Oracle's MySQL is only in Debian's sid: it is unpacked once into a
-cache folder (mysql_packages.sh) and run through that folder's own dynamic linker.
+cache folder (deploy/quickstart/mysql_packages.sh) and run through that folder's own dynamic linker.
 
 Everything is logged in row format with full metadata unless settings say otherwise: settings are
 server options as keyword arguments (binlog_row_image="MINIMAL"); None leaves an option out.
@@ -14,7 +14,7 @@ import tempfile
 
 from servers import free_port, wait_for
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+PACKAGES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "deploy", "quickstart", "mysql_packages.sh")
 
 COMMON = {
     "bind_address": "127.0.0.1",
@@ -170,7 +170,7 @@ class MySQL(MysqlServer):
         super().__init__(**settings)
 
     def _prepare(self):
-        subprocess.run([os.path.join(HERE, "mysql_packages.sh"), "sid", self.root, "mysql-server-core"], check=True)
+        subprocess.run([PACKAGES, "sid", self.root, "mysql-server-core"], check=True)
 
     def _environment(self):
         libraries = os.path.join(self.root, "usr/lib/x86_64-linux-gnu")
