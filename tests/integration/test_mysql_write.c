@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "apply/mysql/session.h"
 #include "proto/error.h"
 #include "tests/support/must.h"
 #include "tests/support/mysql_writing.h"
