@@ -118,7 +118,7 @@ static void decimal_limits(const Column *column, guint *precision, guint *scale)
 
 static bool fail_numeric(const Column *column, const Cell *cell, GError **error)
 {
-    guint16 sign = cell->length >= 6 ? (guint16)(cell->data[4] << 8 | cell->data[5]) : 0;
+    guint sign = cell->length >= 6 ? (guint)(cell->data[4] << 8 | cell->data[5]) : 0;
     const char *value = sign == 0xc000   ? "NaN"
                         : sign == 0xd000 ? "infinity"
                         : sign == 0xf000 ? "-infinity"

@@ -65,7 +65,7 @@ class PairMove(Drover):
         """What a service manager does: starts drover again after it died of a kill or a server's absence."""
         process = self.processes[-1] if self.processes else None
         if process is None or process.poll() is not None:
-            assert process is None or process.returncode in (-9, 3), self.log()[-4000:]
+            assert process is None or process.returncode in (-9, 3), f"{process.returncode}: {self.log()[-4000:]}"
             self.start()
 
     def wait_streaming(self, limit=120):
