@@ -4,6 +4,8 @@
  */
 #include "capture/mysql/column_type.h"
 
+#include "schema/mysql/charset.h"
+
 #include <string.h>
 
 #define LONGEST_CHARACTER 4
@@ -88,13 +90,6 @@ static const TypeForm *find_form(const char *type, const char **arguments)
         if (strlen(forms[i].name) == size && g_ascii_strncasecmp(forms[i].name, type, size) == 0)
             return &forms[i];
     return NULL;
-}
-
-bool mysql_column_wants_charset(const char *type, const BinlogColumn *column)
-{
-    const char *arguments;
-    const TypeForm *form = find_form(type, &arguments);
-    return form && form->text && column->collation == 0 && column->type != COLUMN_JSON;
 }
 
 /* ---- arguments ---- */
@@ -224,31 +219,37 @@ static bool is_binary(const TypeForm *form)
                            form->type == COLUMN_BLOB);
 }
 
-static bool charset_fits(const TypeForm *form, BinlogColumn *column)
+/* A JSON document of MySQL has no character set. */
+static bool charset_fits(const TypeForm *form, const Column *column, BinlogColumn *found)
 {
-    if (is_binary(form) && column->collation == 0)
-        column->collation = MYSQL_COLLATION_BINARY;
-    return column->collation == 0 || column->type == COLUMN_JSON ||
-           (form->text ? column->collation != MYSQL_COLLATION_BINARY
-                       : !is_binary(form) || column->collation == MYSQL_COLLATION_BINARY);
+    const char *wanted = form->text ? column->charset : is_binary(form) ? "binary" : NULL;
+    if (!wanted || found->type == COLUMN_JSON)
+        return true;
+    if (found->collation == 0)
+        found->collation = mysql_charset_collation(wanted);
+    const char *name = mysql_charset_name(found->collation);
+    return found->collation == 0 || !name || strcmp(name, wanted) == 0 ||
+           (strcmp(wanted, "utf8") == 0 && strcmp(name, "utf8mb3") == 0);
 }
 
-static char *describe(const BinlogColumn *column)
+static char *describe(const BinlogColumn *found)
 {
-    return g_strdup_printf("type %u, size %u, precision %u, scale %u, collation %u%s", column->type,
-                           column->size, column->precision, column->scale, column->collation,
-                           column->is_unsigned ? ", unsigned" : "");
+    const char *charset = mysql_charset_name(found->collation);
+    return g_strdup_printf("type %u, size %u, precision %u, scale %u%s%s%s", found->type,
+                           found->size, found->precision, found->scale,
+                           found->is_unsigned ? ", unsigned" : "", charset ? ", " : "",
+                           charset ? charset : "");
 }
 
-char *mysql_column_complete(const char *type, BinlogColumn *column, ColumnMeaning *meaning,
+char *mysql_column_complete(const Column *column, BinlogColumn *found, ColumnMeaning *meaning,
                             Arena *arena)
 {
     const char *arguments;
-    const TypeForm *form = find_form(type, &arguments);
+    const TypeForm *form = find_form(column->type, &arguments);
     *meaning = form ? form->meaning : COLUMN_PLAIN;
-    if (form && (column->type == form->type || column->type == form->other) &&
-        argument_fits(form, column, arguments, arena) && sign_fits(column, type) &&
-        charset_fits(form, column))
+    if (form && (found->type == form->type || found->type == form->other) &&
+        argument_fits(form, found, arguments, arena) && sign_fits(found, column->type) &&
+        charset_fits(form, column, found))
         return NULL;
-    return describe(column);
+    return describe(found);
 }

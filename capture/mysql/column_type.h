@@ -6,6 +6,7 @@
 
 #include "capture/mysql/binlog_table_map.h"
 #include "proto/arena.h"
+#include "schema/table.h"
 
 /* Servers' types that look like binary(n) in the log. */
 typedef enum {
@@ -15,10 +16,7 @@ typedef enum {
     COLUMN_INET6
 } ColumnMeaning;
 
-/* type: as the server's catalog has it, "int(10) unsigned". Completes the column with sign and
- * labels; strings from the arena. NULL where it fits, else what the log says instead (g_free). */
-char *mysql_column_complete(const char *type, BinlogColumn *column, ColumnMeaning *meaning,
+/* Completes the column with sign, labels and character set; strings from the arena. NULL where it
+ * fits, else what the log says instead (g_free). */
+char *mysql_column_complete(const Column *column, BinlogColumn *found, ColumnMeaning *meaning,
                             Arena *arena);
-
-/* True for a column whose character set matters and that the log left open. */
-bool mysql_column_wants_charset(const char *type, const BinlogColumn *column);

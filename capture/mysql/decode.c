@@ -2,13 +2,14 @@
 
 #include "capture/mysql/canonical.h"
 #include "capture/mysql/column_special.h"
-#include "proto/error.h"
+#include "schema/mysql/zero_date.h"
 
 #include <string.h>
 
 #define MOST_CHANGES 3 /* that one row can become */
 
 struct MysqlDecode {
+    bool mariadb;
     BinlogRowReader *reader;
     const BinlogEvent *event;
     const MysqlRelation *relation;
@@ -22,9 +23,10 @@ struct MysqlDecode {
     guint next;
 };
 
-MysqlDecode *mysql_decode_new(void)
+MysqlDecode *mysql_decode_new(bool mariadb)
 {
     MysqlDecode *decode = g_new0(MysqlDecode, 1);
+    decode->mariadb = mariadb;
     decode->reader = binlog_row_reader_new();
     decode->bytes = g_byte_array_new();
     decode->offsets = g_array_new(false, false, sizeof(gsize));
@@ -111,6 +113,24 @@ static Cell *cells_of(GArray *array)
     return (Cell *)(void *)array->data;
 }
 
+static bool is_zero_date(const BinlogValue *value)
+{
+    if (value->kind == BINLOG_VALUE_TIMESTAMP)
+        return value->integer == 0;
+    return (value->kind == BINLOG_VALUE_DATE || value->kind == BINLOG_VALUE_DATETIME) &&
+           mysql_time_has_zero(&value->time);
+}
+
+static bool put_zero_date(MysqlDecode *decode, guint column, const BinlogValue *value, bool *null,
+                          GError **error)
+{
+    const MysqlRelation *relation = decode->relation;
+    g_autofree char *text =
+        mysql_value_text(&decode->event->rows.table->columns[relation->places[column]], value);
+    return mysql_zero_date_append(relation->table, relation->table->columns[column].type_oid, text,
+                                  decode->bytes, null, error);
+}
+
 /* The bytes of all values stand behind each other, and may move while more are added: their places
  * are kept until point_cells. */
 static bool put_cell(MysqlDecode *decode, const BinlogRow *row, guint column,
@@ -123,10 +143,17 @@ static bool put_cell(MysqlDecode *decode, const BinlogRow *row, guint column,
     *cell = (Cell){.kind = CELL_NULL};
     if (value->kind == BINLOG_VALUE_NULL)
         return true;
-    if (!mysql_special_append(decode->relation->meanings[place],
-                              &decode->event->rows.table->columns[place], value, before,
-                              decode->bytes, &failure))
+    if (is_zero_date(value)) {
+        bool null = false;
+        if (!put_zero_date(decode, column, value, &null, &failure))
+            return fail_value(decode, row, column, failure, error);
+        if (null)
+            return true;
+    } else if (!mysql_special_append(decode->relation->meanings[place],
+                                     &decode->event->rows.table->columns[place], value, before,
+                                     decode->bytes, &failure)) {
         return fail_value(decode, row, column, failure, error);
+    }
     cell->kind = CELL_VALUE;
     cell->length = decode->bytes->len - (guint32)*offset;
     return true;
@@ -176,11 +203,11 @@ static bool same_value(const BinlogValue *a, const BinlogValue *b)
 /* ---- rows ---- */
 
 /* A column that an insert leaves out has its default: null, or something that only the source
- * knows. */
-static bool default_is_null(const Column *column)
+ * knows. MariaDB's catalog writes defaults as SQL, MySQL's as values. */
+static bool default_is_null(const MysqlDecode *decode, const Column *column)
 {
     return !column->not_null &&
-           (!column->default_sql || g_ascii_strcasecmp(column->default_sql, "null") == 0);
+           (!column->default_sql || (decode->mariadb && strcmp(column->default_sql, "NULL") == 0));
 }
 
 /* *partial: a cell is unchanged; *unknown: one has changed to a value that the log does not have.
@@ -201,7 +228,7 @@ static bool fill_row(MysqlDecode *decode, const BinlogRow *row, bool *partial, b
         bool lost = value->kind == BINLOG_VALUE_JSON_DIFF && before->kind != BINLOG_VALUE_JSON;
         *unknown |= lost;
         if (value->kind == BINLOG_VALUE_ABSENT && !before &&
-            default_is_null(&relation->table->columns[i])) {
+            default_is_null(decode, &relation->table->columns[i])) {
             cells[i] = (Cell){.kind = CELL_NULL};
         } else if (value->kind == BINLOG_VALUE_ABSENT || lost) {
             cells[i] = (Cell){.kind = CELL_UNCHANGED};

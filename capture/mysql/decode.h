@@ -13,7 +13,7 @@
 
 typedef struct MysqlDecode MysqlDecode;
 
-MysqlDecode *mysql_decode_new(void);
+MysqlDecode *mysql_decode_new(bool mariadb);
 void mysql_decode_free(MysqlDecode *decode);
 
 /* Starts with the first row of the event, which must stay as it is, as must the relation. */

@@ -3,18 +3,15 @@
 
 #include "capture/mysql/canonical.h"
 #include "proto/error.h"
+#include "schema/type_oid.h"
 
 #include <string.h>
 
 #define START_OVER "start the migration over (drover drop, then run)"
 
-enum { OID_TEXT = 25, OID_JSON = 114, OID_BPCHAR = 1042, OID_VARCHAR = 1043 };
-
 struct MysqlRelations {
     const Migration *migration;
     bool ignore_case;
-    MysqlColumnCharset charset;
-    void *user;
     GHashTable *by_name;   /* "database.table" (in one case) to Table */
     GHashTable *by_serial; /* guint64 (inside of the relation) to MysqlRelation */
     Arena *arena;          /* of what maps are completed with */
@@ -77,14 +74,11 @@ const Table *mysql_relations_any_in(const MysqlRelations *relations, const char 
     return NULL;
 }
 
-MysqlRelations *mysql_relations_new(const Migration *migration, bool ignore_case,
-                                    MysqlColumnCharset charset, void *user)
+MysqlRelations *mysql_relations_new(const Migration *migration, bool ignore_case)
 {
     MysqlRelations *relations = g_new0(MysqlRelations, 1);
     relations->migration = migration;
     relations->ignore_case = ignore_case;
-    relations->charset = charset;
-    relations->user = user;
     relations->arena = arena_new(4096);
     relations->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     relations->by_serial = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free_relation);
@@ -182,15 +176,6 @@ static void match_order(MysqlRelation *relation, BinlogTableMap *map, GString *c
     }
 }
 
-static bool complete_charset(MysqlRelations *relations, const Table *table, const Column *column,
-                             BinlogColumn *found, GError **error)
-{
-    if (!mysql_column_wants_charset(column->type, found))
-        return true;
-    found->collation = relations->charset(relations->user, table, column->name, error);
-    return found->collation != 0;
-}
-
 /* Texts of all kinds have one form. */
 static bool same_form(guint32 wanted, guint32 found)
 {
@@ -198,23 +183,18 @@ static bool same_form(guint32 wanted, guint32 found)
                                                      wanted == OID_BPCHAR || wanted == OID_JSON));
 }
 
-static bool compare_column(MysqlRelations *relations, MysqlRelation *relation, guint number,
-                           BinlogColumn *found, GString *changes, GError **error)
+static void compare_column(MysqlRelations *relations, MysqlRelation *relation, guint number,
+                           BinlogColumn *found, GString *changes)
 {
-    const Table *table = relation->table;
-    const Column *column = &table->columns[relation->columns[number]];
-    if (!complete_charset(relations, table, column, found, error))
-        return false;
-    g_autofree char *other =
-        mysql_column_complete(column->type, found, &relation->meanings[number], relations->arena);
+    const Column *column = &relation->table->columns[relation->columns[number]];
+    ColumnMeaning *meaning = &relation->meanings[number];
+    g_autofree char *other = mysql_column_complete(column, found, meaning, relations->arena);
     if (other)
         note(changes, "column \"%s\" is no longer %s (the log has %s)", column->name, column->type,
              other);
-    else if (relation->meanings[number] == COLUMN_PLAIN &&
-             !same_form(column->type_oid, mysql_canonical_type(found)))
+    else if (*meaning == COLUMN_PLAIN && !same_form(column->type_oid, mysql_canonical_type(found)))
         note(changes, "column \"%s\" (%s) has values of type %u in the log and %u in the migration",
              column->name, column->type, mysql_canonical_type(found), column->type_oid);
-    return true;
 }
 
 static void compare_key(const Table *table, const BinlogTableMap *map, GString *changes)
@@ -229,8 +209,8 @@ static void compare_key(const Table *table, const BinlogTableMap *map, GString *
         note(changes, "its primary key is another one");
 }
 
-static bool compare_columns(MysqlRelations *relations, MysqlRelation *relation, BinlogTableMap *map,
-                            GString *changes, GError **error)
+static void compare_columns(MysqlRelations *relations, MysqlRelation *relation, BinlogTableMap *map,
+                            GString *changes)
 {
     const Table *table = relation->table;
     if (map->has_names)
@@ -243,15 +223,13 @@ static bool compare_columns(MysqlRelations *relations, MysqlRelation *relation, 
         if (relation->columns[i] < 0)
             continue;
         relation->places[relation->columns[i]] = (int)i;
-        if (!compare_column(relations, relation, i, &map->columns[i], changes, error))
-            return false;
+        compare_column(relations, relation, i, &map->columns[i], changes);
     }
     for (guint i = 0; changes->len == 0 && i < table->n_columns; i++)
         if (relation->places[i] < 0)
             note(changes, "column \"%s\" was dropped", table->columns[i].name);
     if (changes->len == 0)
         compare_key(table, map, changes);
-    return true;
 }
 
 /* ---- relations ---- */
@@ -272,13 +250,13 @@ static MysqlRelation *make(MysqlRelations *relations, const BinlogEvent *event,
     relation->places = g_new0(int, relation->table->n_columns + 1);
     /* the map is the decoder's, which lets its columns be completed */
     BinlogTableMap open = *map;
-    if (compare_columns(relations, relation, &open, changes, error) && changes->len == 0)
+    compare_columns(relations, relation, &open, changes);
+    if (changes->len == 0)
         return relation;
-    if (changes->len > 0)
-        mysql_fail_at(event, error,
-                      "table %s changed on the source: %s; this migration does not follow such "
-                      "changes: " START_OVER,
-                      relation->table->label, changes->str);
+    mysql_fail_at(event, error,
+                  "table %s changed on the source: %s; this migration does not follow such "
+                  "changes: " START_OVER,
+                  relation->table->label, changes->str);
     g_hash_table_remove(relations->by_serial, &map->serial);
     return NULL;
 }

@@ -4,7 +4,7 @@
  *
  * Columns are matched by their names where the log has them (binlog_row_metadata=FULL), else by
  * their order. Every map is compared with the Table; a difference is an error of class PERSON that
- * says what changed. What the log leaves open of a column is taken from the catalog.
+ * says what changed. What the log leaves open of a column is taken from the Table.
  */
 #pragma once
 
@@ -23,14 +23,8 @@ typedef struct MysqlRelation {
 
 typedef struct MysqlRelations MysqlRelations;
 
-/* Number of a collation of the column's character set, as the server's catalog has it now; 0 and
- * an error where it cannot be told. */
-typedef guint32 (*MysqlColumnCharset)(void *user, const Table *table, const char *column,
-                                      GError **error);
-
 /* ignore_case: the server compares names of tables without case (lower_case_table_names). */
-MysqlRelations *mysql_relations_new(const Migration *migration, bool ignore_case,
-                                    MysqlColumnCharset charset, void *user);
+MysqlRelations *mysql_relations_new(const Migration *migration, bool ignore_case);
 void mysql_relations_free(MysqlRelations *relations);
 
 /* Forgets what it knows of maps: for a new file of the log, whose decoder has forgotten them too.

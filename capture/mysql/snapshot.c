@@ -3,8 +3,10 @@
  * sees, exactly. MySQL's set of executed GTIDs is behind what a snapshot sees, so that the set from
  * before the snapshot has only what is visible in it.
  */
+#include "capture/mysql/chunk.h"
 #include "capture/mysql/session.h"
 #include "proto/error.h"
+#include "schema/mysql/read.h"
 
 #include <string.h>
 
@@ -86,6 +88,32 @@ bool mysql_source_read_end(Source *source, ReadBounds *bounds, GError **error)
         source->reading = false;
         return true;
     }
+    mysql_source_forget_session(source);
+    return false;
+}
+
+bool mysql_source_read(Source *source, ReadRequest *request, const ReadSink *sink, GError **error)
+{
+    const Table *table = request->table;
+    MYSQL *mysql = open_read(source, error);
+    if (!mysql)
+        return false;
+    if (mysql_read(mysql, table->source_schema, table->source_name, request, sink, error))
+        return true;
+    g_prefix_error(error, "source: reading table %s: ", table->label);
+    mysql_source_forget_session(source);
+    return false;
+}
+
+bool mysql_source_key_ranges(Source *source, const Table *table, gint64 rows_per_range,
+                             GArray **ranges, GError **error)
+{
+    MYSQL *mysql = open_read(source, error);
+    if (!mysql)
+        return false;
+    if (mysql_key_ranges(mysql, table, rows_per_range, ranges, error))
+        return true;
+    g_prefix_error(error, "source: cutting table %s: ", table->label);
     mysql_source_forget_session(source);
     return false;
 }

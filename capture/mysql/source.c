@@ -213,5 +213,7 @@ const SourceOps mysql_source_ops = {
     .stream_next = mysql_source_stream_next,
     .stream_acknowledge = mysql_source_stream_acknowledge,
     .read_begin = mysql_source_read_begin,
+    .read = mysql_source_read,
     .read_end = mysql_source_read_end,
+    .key_ranges = mysql_source_key_ranges,
 };

@@ -56,31 +56,6 @@ static bool names_ignore_case(Source *source, bool *ignore, GError **error)
     return setting != NULL;
 }
 
-static guint32 column_charset(void *user, const Table *table, const char *column, GError **error)
-{
-    g_autoptr(GString) sql = g_string_new(
-        "select min(c.id) from information_schema.columns k join information_schema.collations c "
-        "on c.character_set_name = k.character_set_name where c.id > 0 and k.table_schema = ");
-    mysql_session_append_literal(sql, table->source_schema);
-    g_string_append(sql, " and k.table_name = ");
-    mysql_session_append_literal(sql, table->source_name);
-    g_string_append(sql, " and k.column_name = ");
-    mysql_session_append_literal(sql, column);
-    g_autoptr(GError) failure = NULL;
-    g_autofree char *number = mysql_source_ask(user, sql->str, &failure);
-    if (number)
-        return (guint32)g_ascii_strtoull(number, NULL, 10);
-    if (drover_error_is_retry(failure))
-        g_propagate_error(error, g_steal_pointer(&failure));
-    else
-        g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
-                    "source: table %s, column \"%s\": neither the log nor the catalog tells its "
-                    "character set; set binlog_row_metadata=FULL on the source, then start the "
-                    "migration over (drover drop, then run)",
-                    table->label, column);
-    return 0;
-}
-
 static void append_calls(GString *sql, const QueryMeaning *meaning)
 {
     g_string_append(sql, "''");
@@ -124,10 +99,9 @@ MysqlStream *mysql_stream_new(const Migration *migration, Position from, const c
     stream->catalog = *catalog;
     stream->from = stream->reported = stream->marked = stream->position = from;
     stream->since = since ? g_strdup(since + strlen(SINCE)) : NULL;
-    stream->relations =
-        mysql_relations_new(migration, catalog->ignore_case, catalog->charset, catalog->user);
+    stream->relations = mysql_relations_new(migration, catalog->ignore_case);
     stream->decoder = binlog_decoder_new(BINLOG_EVENT_LIMIT);
-    stream->decode = mysql_decode_new();
+    stream->decode = mysql_decode_new(catalog->mariadb);
     stream->prepared = prepared_new();
     stream->executed = executed_new(catalog->mariadb, executed, error);
     if (stream->executed)
@@ -150,12 +124,11 @@ static bool start_stream(Source *source, const Migration *migration, Position fr
                          const char *resume, GError **error)
 {
     MysqlCatalog catalog = {
-        .charset = column_charset, .reaches = statement_reaches, .user = source};
+        .mariadb = source->mariadb, .reaches = statement_reaches, .user = source};
     if (!mysql_source_session(source, error) || !check_identity(source, migration, error) ||
         !mysql_source_check_log(source, migration, error) ||
         !names_ignore_case(source, &catalog.ignore_case, error))
         return false;
-    catalog.mariadb = source->mariadb;
     source->stream = mysql_stream_new(migration, from, resume, &catalog, error);
     return source->stream && open_log(source, migration, error);
 }

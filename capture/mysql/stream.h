@@ -39,7 +39,6 @@ typedef struct MysqlPending {
 typedef struct MysqlCatalog {
     bool mariadb;
     bool ignore_case; /* in names of tables */
-    MysqlColumnCharset charset;
     MysqlReaches reaches;
     void *user;
 } MysqlCatalog;

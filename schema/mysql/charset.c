@@ -81,6 +81,21 @@ const char *mysql_charset_name(guint32 collation)
 }
 
 /* Servers before 8.0.30 show utf8mb3 by its old name. */
+guint32 mysql_charset_collation(const char *name)
+{
+    int charset = -1;
+    if (strcmp(name, "binary") == 0)
+        return BINARY;
+    for (gsize i = 0; i + 1 < G_N_ELEMENTS(ranges); i++) {
+        if (ranges[i].charset >= 0)
+            continue;
+        charset++;
+        if (strcmp(charsets[charset].name, strcmp(name, "utf8") == 0 ? "utf8mb3" : name) == 0)
+            return ranges[i + 1].first;
+    }
+    return 0;
+}
+
 bool mysql_charset_is_known(const char *name)
 {
     if (strcmp(name, "binary") == 0 || strcmp(name, "utf8") == 0)

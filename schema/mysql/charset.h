@@ -13,6 +13,11 @@
 /* "latin1"; NULL for an unknown collation. "binary" for 63. */
 const char *mysql_charset_name(guint32 collation);
 
+/* The number of some collation of the set, by the names of information_schema; 0 for an unknown
+ * one.
+ */
+guint32 mysql_charset_collation(const char *name);
+
 /* Can texts of this set be moved? By the names of information_schema. */
 bool mysql_charset_is_known(const char *name);
 

@@ -280,6 +280,35 @@ static void test_types_that_only_the_catalog_knows(void **state)
     mysql_bench_free(bench);
 }
 
+static void expect_zero_dates(ZeroDates zero_dates, const char *literal, const char *wanted)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(servers); i++) {
+        MysqlBench *bench = mysql_bench_new(
+            servers[i],
+            "create table z (id int primary key, d date, t datetime(3), s timestamp null)");
+        Table *table = g_ptr_array_index(bench->migration->tables, 0);
+        table->zero_dates = zero_dates;
+        table->zero_date = g_strdup(literal);
+        mysql_bench_set_up(bench);
+        mysql_bench_stream(bench, bench->migration->start, bench->migration->start_resume);
+        mysql_bench_run(bench, "insert into z values (1, 0, 0, 0);\n"
+                               "insert into z values (2, '2024-00-01', '2000-01-01', null)");
+        expect_rest(bench, wanted);
+        mysql_bench_free(bench);
+    }
+}
+
+static void test_zero_dates_become_what_the_migration_says(void **state)
+{
+    (void)state;
+    expect_zero_dates(ZERO_DATES_NULL, NULL,
+                      "insert z (1, null, null, null)\ncommit\n"
+                      "insert z (2, null, 0000000000000000, null)\ncommit\n");
+    expect_zero_dates(ZERO_DATES_LITERAL, "2000-01-02",
+                      "insert z (1, 00000001, 000000141dd76000, 000000141dd76000)\ncommit\n"
+                      "insert z (2, 00000001, 0000000000000000, null)\ncommit\n");
+}
+
 /* ---- transactions ---- */
 
 static void test_a_savepoint_changes_nothing(void **state)
@@ -311,16 +340,6 @@ static void test_what_goes_back_to_a_savepoint_is_not_there(void **state)
                            "insert into a values (5);\ncommit;\ninsert into a values (6)");
     expect_rest(bench, "insert a (1)\ninsert a (5)\ncommit\ninsert a (6)\ncommit\n");
     mysql_bench_free(bench);
-}
-
-static void test_a_table_without_transactions_is_streamed(void **state)
-{
-    (void)state;
-    EACH_SERVER(bench, "create table a (id int primary key) engine=myisam")
-    {
-        mysql_bench_run(bench, "insert into a values (1);\nupdate a set id = 2");
-        expect_rest(bench, "insert a (1)\ncommit\nupdate a old (1) (2)\ncommit\n");
-    }
 }
 
 static void test_a_table_made_of_another_is_ignored(void **state)
@@ -439,9 +458,9 @@ int main(void)
         cmocka_unit_test(test_with_minimal_metadata_the_catalog_tells_the_rest),
         cmocka_unit_test(test_without_metadata_the_catalog_tells_all),
         cmocka_unit_test(test_types_that_only_the_catalog_knows),
+        cmocka_unit_test(test_zero_dates_become_what_the_migration_says),
         cmocka_unit_test(test_a_savepoint_changes_nothing),
         cmocka_unit_test(test_what_goes_back_to_a_savepoint_is_not_there),
-        cmocka_unit_test(test_a_table_without_transactions_is_streamed),
         cmocka_unit_test(test_a_table_made_of_another_is_ignored),
         cmocka_unit_test(test_a_rolled_back_transaction_is_not_there),
         cmocka_unit_test(test_a_large_transaction_behind_a_savepoint_comes_whole),

@@ -107,6 +107,41 @@ static void test_statements_instead_of_rows_stop(void **state)
                 "binlog_format=ROW");
 }
 
+/* As tools that watch a server log their own tables. */
+static void test_statements_that_change_other_tables_are_passed_over(void **state)
+{
+    (void)state;
+    for (guint i = 0; i < G_N_ELEMENTS(servers); i++) {
+        MysqlBench *bench = mysql_bench_streaming(servers[i], tables_sql);
+        mysql_bench_run(bench,
+                        "set binlog_format = statement;\n"
+                        "replace into other (id, v) values (1, length('x'));\n"
+                        "insert into other select id + 1, v from other;\n"
+                        "update other set v = 3 where id = 1;\ndelete from other where id = 2;\n"
+                        "set binlog_format = row;\ninsert into a (id) values (1)");
+        g_autofree char *text = mysql_bench_rest(bench);
+        assert_string_equal(text, "insert a (1, null, null)\ncommit\n");
+        mysql_bench_free(bench);
+    }
+}
+
+static void test_statements_that_may_reach_further_stop(void **state)
+{
+    (void)state;
+    expect_stop("create trigger g after insert on other for each row insert into a (id) values "
+                "(new.id);\nset binlog_format = statement;\ninsert into other values (1, 1);\n"
+                "set binlog_format = row",
+                "insert into other values (1, 1)");
+    expect_stop("create view w as select * from a;\nset binlog_format = statement;\n"
+                "insert into w (id) values (1);\nset binlog_format = row",
+                "insert into w (id) values (1)");
+    expect_stop("create function f() returns int deterministic modifies sql data begin insert into "
+                "a (id) values "
+                "(1); return 1; end;\nset binlog_format = statement;\n"
+                "insert into other values (1, f());\nset binlog_format = row",
+                "insert into other values (1, f())");
+}
+
 /* The log of a session that does not log its DDL. */
 static void test_a_table_that_changed_without_a_trace_stops(void **state)
 {
@@ -120,6 +155,9 @@ static void test_a_table_that_changed_without_a_trace_stops(void **state)
     expect_stop("set sql_log_bin = 0;\nalter table a modify v varchar(30);\nset sql_log_bin = 1;\n"
                 "insert into a values (1, 'a', 'x')",
                 "column \"v\" is no longer varchar(20)");
+    expect_stop("set sql_log_bin = 0;\nalter table a modify v varchar(20) character set latin1;\n"
+                "set sql_log_bin = 1;\ninsert into a values (1, 'a', 'x')",
+                "latin1");
     expect_stop("set sql_log_bin = 0;\nalter table a modify id int unsigned;\nset sql_log_bin = "
                 "1;\ninsert into a values (1, 'a', 'x')",
                 "column \"id\" is no longer int");
@@ -212,6 +250,8 @@ int main(void)
         cmocka_unit_test(test_rows_that_move_with_a_partition_are_told),
         cmocka_unit_test(test_a_dropped_database_stops),
         cmocka_unit_test(test_statements_instead_of_rows_stop),
+        cmocka_unit_test(test_statements_that_change_other_tables_are_passed_over),
+        cmocka_unit_test(test_statements_that_may_reach_further_stop),
         cmocka_unit_test(test_a_table_that_changed_without_a_trace_stops),
         cmocka_unit_test(test_with_minimal_metadata_columns_are_counted),
         cmocka_unit_test(test_a_value_without_a_form_is_named),

@@ -9,129 +9,30 @@
 #include <cmocka.h>
 
 #include "capture/mysql/source.h"
-#include "proto/error.h"
+#include "schema/catalog_mysql.h"
+#include "schema/mapping.h"
 #include "tests/support/must.h"
 
 #define LIMIT (30 * G_USEC_PER_SEC)
 
 static const SourceOps *const ops = &mysql_source_ops;
 
-/* ---- tables ---- */
-
-static const struct {
-    const char *prefix; /* of the type; the first that fits holds */
-    guint32 oid;
-    guint32 oid_unsigned;
-} oids[] = {
-    {"tinyint", 21, 21},  {"smallint", 21, 23}, {"mediumint", 23, 23},  {"int", 23, 20},
-    {"bigint", 20, 1700}, {"float", 700, 700},  {"double", 701, 701},   {"decimal", 1700, 1700},
-    {"year", 21, 21},     {"date", 1082, 0},    {"timestamp", 1184, 0}, {"time", 1186, 0},
-    {"bit", 1560, 0},     {"char", 1043, 0},    {"varchar", 1043, 0},   {"binary", 17, 0},
-    {"varbinary", 17, 0}, {"enum", 25, 0},      {"set", 25, 0},         {"json", 114, 0},
-    {"uuid", 2950, 0},    {"inet", 869, 0},     {"geometry", 17, 0},    {"point", 17, 0},
-    {"vector", 1021, 0},
-};
-
-static guint32 oid_of(const char *type)
-{
-    if (g_str_has_prefix(type, "datetime"))
-        return 1114;
-    for (gsize i = 0; i < G_N_ELEMENTS(oids); i++)
-        if (g_str_has_prefix(type, oids[i].prefix))
-            return strstr(type, "unsigned") ? oids[i].oid_unsigned : oids[i].oid;
-    return strstr(type, "blob") ? 17 : 25;
-}
-
-static void add_column(Table *table, MYSQL_ROW row)
-{
-    bool generated = strstr(row[3], "GENERATED") && !strstr(row[3], "DEFAULT_GENERATED");
-    Column **columns = generated ? &table->generated : &table->columns;
-    guint *n = generated ? &table->n_generated : &table->n_columns;
-    *columns = g_renew(Column, *columns, *n + 1);
-    (*columns)[*n] = (Column){.name = g_strdup(row[0]),
-                              .type = g_strdup(row[1]),
-                              .type_oid = oid_of(row[1]),
-                              .number = (int)g_ascii_strtoll(row[2], NULL, 10),
-                              .not_null = strcmp(row[4], "NO") == 0,
-                              .default_sql = g_strdup(row[5]),
-                              .generated = generated,
-                              .key_place = -1};
-    ++*n;
-}
-
-static void read_columns(MysqlScratch *scratch, Table *table)
-{
-    g_autofree char *sql = g_strdup_printf(
-        "select column_name, column_type, ordinal_position, extra, is_nullable, column_default "
-        "from information_schema.columns where table_schema = '%s' and table_name = '%s' order by "
-        "ordinal_position",
-        scratch->name, table->source_name);
-    assert_int_equal(mysql_query(scratch->mysql, sql), 0);
-    MYSQL_RES *answer = mysql_store_result(scratch->mysql);
-    MYSQL_ROW row;
-    while ((row = mysql_fetch_row(answer)))
-        add_column(table, row);
-    mysql_free_result(answer);
-}
-
-static void read_key(MysqlScratch *scratch, Table *table)
-{
-    g_autofree char *sql = g_strdup_printf(
-        "select column_name, index_name from information_schema.statistics where table_schema = "
-        "'%s' and table_name = '%s' and non_unique = 0 and index_name = (select index_name from "
-        "information_schema.statistics where table_schema = '%s' and table_name = '%s' and "
-        "non_unique = 0 order by index_name <> 'PRIMARY', index_name limit 1) order by "
-        "seq_in_index",
-        scratch->name, table->source_name, scratch->name, table->source_name);
-    assert_int_equal(mysql_query(scratch->mysql, sql), 0);
-    MYSQL_RES *answer = mysql_store_result(scratch->mysql);
-    MYSQL_ROW row;
-    while ((row = mysql_fetch_row(answer))) {
-        int place = table_find_column(table, row[0]);
-        table->key = g_renew(guint, table->key, table->n_key + 1);
-        table->columns[place].key_place = (int)table->n_key;
-        table->key[table->n_key++] = (guint)place;
-        table->key_is_primary = strcmp(row[1], "PRIMARY") == 0;
-        g_free(table->key_name);
-        table->key_name = g_strdup(row[1]);
-    }
-    mysql_free_result(answer);
-    g_autofree char *n = mysql_scratch_ask(
-        scratch, 0,
-        "select count(distinct index_name) from information_schema.statistics where table_schema = "
-        "'%s' and table_name = '%s' and non_unique = 0",
-        scratch->name, table->source_name);
-    table->other_unique = strcmp(n, "1") != 0;
-}
-
-static Table *read_table(MysqlScratch *scratch, guint32 id, const char *name)
-{
-    Table *table = g_new0(Table, 1);
-    table->id = id;
-    table->source_schema = g_strdup(scratch->name);
-    table->source_name = g_strdup(name);
-    table->target_schema = g_strdup("public");
-    table->target_name = g_strdup(name);
-    table->label = g_strdup_printf("%s.%s", scratch->name, name);
-    read_columns(scratch, table);
-    read_key(scratch, table);
-    table->version = table_compute_version(table);
-    return table;
-}
-
 static GPtrArray *read_tables(MysqlScratch *scratch)
 {
-    GPtrArray *tables = g_ptr_array_new_with_free_func((GDestroyNotify)table_free);
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    assert_int_equal(mysql_query(scratch->mysql, "show tables"), 0);
-    MYSQL_RES *answer = mysql_store_result(scratch->mysql);
-    MYSQL_ROW row;
-    while ((row = mysql_fetch_row(answer)))
-        g_ptr_array_add(names, g_strdup(row[0]));
-    mysql_free_result(answer);
-    for (guint i = 0; i < names->len; i++)
-        if (!g_str_has_prefix(names->pdata[i], "other"))
-            g_ptr_array_add(tables, read_table(scratch, tables->len + 1, names->pdata[i]));
+    GError *error = NULL;
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func((GDestroyNotify)mapping_line_free);
+    g_autoptr(GPtrArray) findings = g_ptr_array_new_with_free_func(g_free);
+    MappingLine *line = g_new0(MappingLine, 1);
+    line->source = g_strdup_printf("%s.*", scratch->name);
+    line->exclude = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_add(line->exclude, g_strdup_printf("%s.other*", scratch->name));
+    g_ptr_array_add(lines, line);
+    GPtrArray *catalog;
+    MUST(catalog = catalog_mysql_tables(scratch->mysql, &error));
+    GPtrArray *tables = mapping_resolve(catalog, lines, findings);
+    g_ptr_array_unref(catalog);
+    if (findings->len > 0)
+        fail_msg("%s", (const char *)findings->pdata[0]);
     return tables;
 }
 
