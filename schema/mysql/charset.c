@@ -248,3 +248,48 @@ bool mysql_charset_to_utf8(guint32 collation, const guint8 *text, gsize size, GB
     g_byte_array_append(out, text, (guint)size);
     return true;
 }
+
+static bool is_exception(const Charset *charset, const char *character, gsize size)
+{
+    for (gsize i = 0; charset->has_exceptions && i < G_N_ELEMENTS(exceptions); i++)
+        if (strcmp(exceptions[i].charset, charset->name) == 0 && exceptions[i].utf8 &&
+            strlen(exceptions[i].utf8) == size && memcmp(exceptions[i].utf8, character, size) == 0)
+            return true;
+    return false;
+}
+
+static bool can_convert(iconv_t conversion, const Charset *charset, const char *text, gsize size)
+{
+    for (const char *end = text + size, *next; text < end; text = next) {
+        char bytes[16], *to = bytes, *from = (char *)(gpointer)text;
+        gsize room = sizeof bytes;
+        next = MIN(g_utf8_next_char(text), end);
+        gsize left = (gsize)(next - text);
+        if (iconv(conversion, &from, &left, &to, &room) != 0 &&
+            !is_exception(charset, text, (gsize)(next - text)))
+            return false;
+    }
+    return true;
+}
+
+bool mysql_charset_can_hold(guint32 collation, const guint8 *text, gsize size)
+{
+    const Charset *charset = find(collation);
+    if (!charset || !charset->iconv || is_ascii(text, size))
+        return true;
+    if (charset->iconv[0] == 0) {
+        guint8 beyond = strcmp(charset->name, "ascii") == 0     ? 0x80
+                        : strcmp(charset->name, "utf8mb3") == 0 ? 0xf0
+                                                                : 0xff;
+        for (gsize i = 0; i < size; i++)
+            if (text[i] >= beyond)
+                return false;
+        return true;
+    }
+    iconv_t conversion = iconv_open(charset->iconv, "UTF-8");
+    if (conversion == (iconv_t)-1)
+        return true;
+    bool good = can_convert(conversion, charset, (const char *)text, size);
+    iconv_close(conversion);
+    return good;
+}

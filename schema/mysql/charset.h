@@ -26,6 +26,9 @@ bool mysql_charset_is_known(const char *name);
 bool mysql_charset_is_utf8(guint32 collation);
 bool mysql_charset_has_ascii(guint32 collation);
 
+/* Has the set every character of a text in UTF-8? */
+bool mysql_charset_can_hold(guint32 collation, const guint8 *text, gsize size);
+
 /* Appends the text in UTF-8. DATA where the bytes are no text of that set, PERSON where the set or
  * collation is unknown. Not for binary. */
 bool mysql_charset_to_utf8(guint32 collation, const guint8 *text, gsize size, GByteArray *out,

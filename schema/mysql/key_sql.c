@@ -1,7 +1,8 @@
 /*
- * A comparison of rows, (a, b) >= (x, y), uses no index in MySQL. Written out it does:
+ * A comparison of rows, (a, b) >= (x, y), uses no index in MySQL. Written out it does, and reads
+ * no more than the range:
  *
- *   a >= x and (a > x or b >= y)
+ *   (a > x or (a = x and b >= y))
  */
 #include "schema/mysql/key_sql.h"
 
@@ -126,23 +127,24 @@ static bool append_bound(GString *sql, const Table *table, guint place, bool low
                          char *const *bound, GError **error)
 {
     const Column *column = key_column(table, place);
-    bool last = place + 1 == table->n_key;
-    const char *operator= lower ? ">=" : last ? "<" : "<=";
     if (bound[place] == NULL) {
         g_set_error(error, DROVER_ERROR, DROVER_ERROR_BUG,
                     "%s: a bound of a key range has %u of %u values", table->label, place,
                     table->n_key);
         return false;
     }
-    if (!append_comparison(sql, column, operator, bound[place], error) || last)
-        return last;
-    g_string_append(sql, " and (");
+    if (place + 1 == table->n_key)
+        return append_comparison(sql, column, lower ? ">=" : "<", bound[place], error);
+    g_string_append_c(sql, '(');
     if (!append_comparison(sql, column, lower ? ">" : "<", bound[place], error))
         return false;
-    g_string_append(sql, " or ");
+    g_string_append(sql, " or (");
+    if (!append_comparison(sql, column, "=", bound[place], error))
+        return false;
+    g_string_append(sql, " and ");
     if (!append_bound(sql, table, place + 1, lower, bound, error))
         return false;
-    g_string_append_c(sql, ')');
+    g_string_append(sql, "))");
     return true;
 }
 
@@ -182,10 +184,13 @@ static bool append_key_cell(GString *sql, const ReadRequest *request, const Row 
     return false;
 }
 
-/* (a = 1 and b = 2): a list of rows would be no range for every server. */
+/* 1, or (a = 1 and b = 2): a list of rows would be no range for every server. */
 static bool append_key(GString *sql, const ReadRequest *request, const Row *key, GError **error)
 {
-    for (guint i = 0; i < n_compared(request); i++) {
+    guint n = n_compared(request);
+    if (n == 1)
+        return append_key_cell(sql, request, key, 0, error);
+    for (guint i = 0; i < n; i++) {
         g_string_append(sql, i > 0 ? " and " : "(");
         append_field(sql, compared(request, i));
         g_string_append(sql, " = ");
@@ -196,20 +201,28 @@ static bool append_key(GString *sql, const ReadRequest *request, const Row *key,
     return true;
 }
 
-bool mysql_append_keys(GString *sql, const ReadRequest *request, const Row *keys, guint n_keys,
+bool mysql_append_keys(GString *sql, const ReadRequest *request, const GPtrArray *keys, guint *n,
                        GError **error)
 {
     bool single = n_compared(request) == 1;
+    *n = 0;
     g_string_append(sql, " where ");
     if (single) {
         append_field(sql, compared(request, 0));
         g_string_append(sql, " in (");
     }
-    for (guint i = 0; i < n_keys; i++) {
-        g_string_append(sql, i == 0 ? "" : single ? ", " : " or ");
-        if (!(single ? append_key_cell(sql, request, &keys[i], 0, error)
-                     : append_key(sql, request, &keys[i], error)))
+    for (guint i = 0; i < keys->len; i++) {
+        gsize before = sql->len;
+        g_autoptr(GError) failure = NULL;
+        g_string_append(sql, *n == 0 ? "" : single ? ", " : " or ");
+        if (append_key(sql, request, g_ptr_array_index(keys, i), &failure)) {
+            ++*n;
+        } else if (failure->code == DROVER_ERROR_DATA) {
+            g_string_truncate(sql, before);
+        } else {
+            g_propagate_error(error, g_steal_pointer(&failure));
             return false;
+        }
     }
     g_string_append(sql, single ? ")" : "");
     return true;

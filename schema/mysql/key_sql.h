@@ -24,8 +24,9 @@ void mysql_append_key_order(GString *sql, const Table *table);
 bool mysql_append_range(GString *sql, const Table *table, const KeyRange *range, GError **error);
 
 /* " where t.`k` in (..)": the rows that have in the request's columns (READ_CHILDREN), else in the
- * key, one of n_keys keys, which are canonical values. BUG where a key is none. */
-bool mysql_append_keys(GString *sql, const ReadRequest *request, const Row *keys, guint n_keys,
+ * key, one of the keys, which are canonical values. A key with a value that MySQL has not is left
+ * out; *n says how many are in. BUG where a key is none. */
+bool mysql_append_keys(GString *sql, const ReadRequest *request, const GPtrArray *keys, guint *n,
                        GError **error);
 
 bool mysql_append_key_text(GString *text, const Column *column, const Cell *cell, GError **error);

@@ -13,6 +13,7 @@
 #include "schema/mysql/read.h"
 
 #include "proto/error.h"
+#include "schema/mysql/charset.h"
 #include "schema/mysql/key_sql.h"
 #include "schema/mysql/value.h"
 #include "schema/row_digest.h"
@@ -427,20 +428,47 @@ static guint batch_of(const Row *keys, guint n_keys)
     return n;
 }
 
+/* A text that the column's character set lacks is in no row of it, but an error in a comparison. */
+static bool can_have(const Reader *reader, const Row *key)
+{
+    const ReadRequest *request = reader->request;
+    bool children = request->kind == READ_CHILDREN;
+    const guint *columns = children ? request->columns : request->table->key;
+    guint n = children ? request->n_columns : request->table->n_key;
+    for (guint i = 0; i < MIN(n, key->n_cells); i++) {
+        guint32 collation = reader->fields[columns[i]].value.collation;
+        const Cell *cell = &key->cells[i];
+        if (collation != 0 && !mysql_charset_can_hold(collation, cell->data, cell->length))
+            return false;
+    }
+    return true;
+}
+
+static GPtrArray *keys_to_ask_for(Reader *reader, const Row *keys, guint n)
+{
+    GPtrArray *list = g_ptr_array_new();
+    g_hash_table_remove_all(reader->asked);
+    for (guint i = 0; i < n; i++) {
+        if (!can_have(reader, &keys[i]))
+            continue;
+        g_ptr_array_add(list, (gpointer)&keys[i]);
+        if (reader->request->kind != READ_CHILDREN)
+            ask_for(reader, &keys[i]);
+    }
+    return list;
+}
+
 static bool read_by_keys(Reader *reader, GError **error)
 {
     const ReadRequest *request = reader->request;
     g_autoptr(GString) sql = g_string_new(NULL);
     for (guint done = 0, n; done < request->n_keys; done += n) {
-        const Row *keys = request->keys + done;
-        n = batch_of(keys, request->n_keys - done);
+        guint n_asked;
+        n = batch_of(request->keys + done, request->n_keys - done);
+        g_autoptr(GPtrArray) keys = keys_to_ask_for(reader, request->keys + done, n);
         start_query(reader, sql);
-        if (!mysql_append_keys(sql, request, keys, n, error))
-            return false;
-        g_hash_table_remove_all(reader->asked);
-        for (guint i = 0; i < n && request->kind != READ_CHILDREN; i++)
-            ask_for(reader, &keys[i]);
-        if (!run_query(reader, sql, error))
+        if (!mysql_append_keys(sql, request, keys, &n_asked, error) ||
+            (n_asked > 0 && !run_query(reader, sql, error)))
             return false;
     }
     return true;

@@ -299,6 +299,54 @@ static void test_a_key_that_only_the_collation_takes_for_equal_is_absent(void **
     on_both(check_bytes_of_keys);
 }
 
+static void check_foreign_keys(MysqlScratch *scratch)
+{
+    Cell cells[4];
+    g_autoptr(Found) found = found_new();
+    mysql_scratch_run(scratch, "create table t (a varchar(10) character set latin1 primary key, "
+                               "note varchar(20))");
+    mysql_scratch_run(scratch,
+                      "insert into t values (_latin1 x'81e9', 'x'), ('b', 'y'), ('?', 'z')");
+    g_autoptr(Table) table =
+        mysql_test_table(scratch, "t", "a varchar(10) character set latin1 key; note varchar(20)");
+    Row rows[] = {text_key(&cells[0], "\u65e5"), text_key(&cells[1], "\xc2\x81\u00e9"),
+                  text_key(&cells[2], "\U0001f600"), text_key(&cells[3], "b")};
+    ReadSink sink = {.hash = take_hash, .user = found};
+    ReadRequest request = {.kind = READ_HASHES, .table = table, .keys = rows, .n_keys = 4};
+    run_read(scratch, &request, &sink);
+    assert_int_equal(request.rows, 2);
+    request.n_keys = 1;
+    run_read(scratch, &request, &sink);
+    assert_int_equal(request.rows, 0);
+}
+
+static void test_a_key_that_the_character_set_lacks_is_absent(void **state)
+{
+    (void)state;
+    on_both(check_foreign_keys);
+}
+
+static void check_impossible_keys(MysqlScratch *scratch)
+{
+    static const guint8 infinity[4] = {0x7f, 0xff, 0xff, 0xff}, day[4] = {0};
+    Cell cells[] = {{.data = infinity, .length = 4}, {.data = day, .length = 4}};
+    Row rows[] = {{&cells[0], 1}, {&cells[1], 1}};
+    g_autoptr(Found) found = found_new();
+    mysql_scratch_run(scratch, "create table t (a date primary key)");
+    mysql_scratch_run(scratch, "insert into t values ('2000-01-01')");
+    g_autoptr(Table) table = mysql_test_table(scratch, "t", "a date key");
+    ReadSink sink = {.hash = take_hash, .user = found};
+    ReadRequest request = {.kind = READ_HASHES, .table = table, .keys = rows, .n_keys = 2};
+    run_read(scratch, &request, &sink);
+    assert_int_equal(request.rows, 1);
+}
+
+static void test_a_key_that_mysql_has_no_value_for_is_absent(void **state)
+{
+    (void)state;
+    on_both(check_impossible_keys);
+}
+
 static void check_children(MysqlScratch *scratch)
 {
     Cell cells[2];
@@ -506,6 +554,8 @@ int main(void)
         cmocka_unit_test(test_ranges_hold_every_row_once_and_keys_find_it),
         cmocka_unit_test(test_a_table_that_is_no_larger_than_a_range_is_one),
         cmocka_unit_test(test_a_key_that_only_the_collation_takes_for_equal_is_absent),
+        cmocka_unit_test(test_a_key_that_the_character_set_lacks_is_absent),
+        cmocka_unit_test(test_a_key_that_mysql_has_no_value_for_is_absent),
         cmocka_unit_test(test_children_are_those_that_the_database_takes_for_such),
         cmocka_unit_test(test_more_keys_than_one_query_takes_are_all_looked_up),
         cmocka_unit_test(test_keys_are_shown_as_texts_that_postgresql_reads),
