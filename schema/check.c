@@ -171,8 +171,7 @@ static bool has_table_problem(const Check *check)
  * others the names are known. */
 static bool check_plan(Check *check, GError **error)
 {
-    bool between_pg = check->source->pg != NULL && check->target->pg != NULL;
-    if (!between_pg || has_table_problem(check)) {
+    if (has_table_problem(check)) {
         add_target_names(check);
         return true;
     }

@@ -370,26 +370,36 @@ static bool is_alone(const IndexDescription *index)
     return strcmp(index->method, "fulltext") == 0 || strcmp(index->method, "spatial") == 0;
 }
 
+static void add_index_step(Across *across, const Table *table, const char *first,
+                           const char *definitions)
+{
+    g_autofree char *target = ddl_target_of(across->plan, table);
+    g_autofree char *quoted = ddl_quoted(across->plan, first);
+    g_autofree char *label = g_strdup_printf("%s of %s", quoted, target);
+    ddl_add_step(across->plan, table, "index", label, "alter table %s %s", target, definitions);
+}
+
 static void plan_indexes(Across *across, TableDescription *description)
 {
-    g_autofree char *target = ddl_target_of(across->plan, description->table);
     g_autoptr(GString) together = g_string_new(NULL);
+    const char *first = NULL;
     for (guint i = 0; i < description->indexes->len; i++) {
         IndexDescription *index = g_ptr_array_index(description->indexes, i);
         if (index->made || index->is_key || index->primary ||
             !can_index(across, description, index))
             continue;
         g_autofree char *definition = definition_of(across, description, index);
+        g_autofree char *addition = g_strdup_printf("add %s", definition);
         index->made = true;
-        if (is_alone(index))
-            ddl_add_step(across->plan, description->table, "index", target, "alter table %s add %s",
-                         target, definition);
-        else
-            g_string_append_printf(together, "%sadd %s", together->len > 0 ? ", " : "", definition);
+        if (is_alone(index)) {
+            add_index_step(across, description->table, index->name, addition);
+            continue;
+        }
+        first = first != NULL ? first : index->name;
+        g_string_append_printf(together, "%s%s", together->len > 0 ? ", " : "", addition);
     }
-    if (together->len > 0)
-        ddl_add_step(across->plan, description->table, "index", target, "alter table %s %s", target,
-                     together->str);
+    if (first != NULL)
+        add_index_step(across, description->table, first, together->str);
 }
 
 /* --- Tables ----------------------------------------------------------------------------------- */

@@ -40,7 +40,7 @@ static const struct {
 /* --- Names ------------------------------------------------------------------------------------ */
 
 /* The servers keep names as utf8mb3, and cut blanks off their ends. */
-static void check_name(const TypeMap *map, const char *what, const char *name)
+static void check_name(const TypeMap *map, const char *name)
 {
     const char *wrong = NULL;
     if (g_utf8_strlen(name, -1) > MAX_NAME)
@@ -51,32 +51,17 @@ static void check_name(const TypeMap *map, const char *what, const char *name)
     if (name[0] != '\0' && name[strlen(name) - 1] == ' ')
         wrong = "ends with a blank";
     if (wrong != NULL)
-        type_map_note(map, map->problems, "the name of %s %s %s, which %s does not take", what,
-                      name, wrong, product_name(map->target));
-}
-
-static bool is_reserved(const char *database)
-{
-    static const char *const names[] = {"mysql", "sys", "performance_schema", "information_schema",
-                                        "drover"};
-    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
-        if (g_ascii_strcasecmp(names[i], database) == 0)
-            return true;
-    return false;
+        type_map_note(map, map->problems, "the name of column %s %s, which %s does not take", name,
+                      wrong, product_name(map->target));
 }
 
 static void check_names(const TypeMap *map)
 {
     const Table *table = map->table;
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    check_name(map, "database", table->target_schema);
-    check_name(map, "table", table->target_name);
-    if (is_reserved(table->target_schema))
-        type_map_note(map, map->problems, "the target's database %s is reserved; name another one",
-                      table->target_schema);
     for (guint i = 0; i < table->n_columns; i++) {
         const char *name = table->columns[i].name;
-        check_name(map, "column", name);
+        check_name(map, name);
         if (!g_hash_table_add(seen, g_utf8_casefold(name, -1)))
             type_map_note(map, map->problems,
                           "column %s has the name of another one in other letters, which is the "

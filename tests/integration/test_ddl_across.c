@@ -16,12 +16,14 @@
 
 #include <string.h>
 
-/* One side: a database of its own on a server of any kind. */
+/* One side: a database of its own on a server of any kind. writer: a session as that of drover's
+ * writers, where it is MySQL. */
 typedef struct Side {
     Scratch *pg;
     MysqlScratch *mysql;
     Endpoint endpoint;
     Server *server;
+    MYSQL *writer;
 } Side;
 
 typedef struct Fixture {
@@ -48,11 +50,14 @@ static void open_side(Side *side, const char *variable, bool mysql)
     }
     side->server = server_open(&side->endpoint, "drover test", &error);
     MUST(side->server != NULL);
+    if (mysql)
+        MUST(side->writer = mysql_session_open_writer(&side->endpoint, "drover test", 60, &error));
 }
 
 static void close_side(Side *side)
 {
     server_close(side->server);
+    g_clear_pointer(&side->writer, mysql_close);
     if (side->mysql != NULL)
         mysql_scratch_free(side->mysql);
     else
@@ -116,7 +121,7 @@ static void run_on(const Side *side, const char *sql)
 static void run_as_drover(const Side *side, const char *sql)
 {
     g_autoptr(GError) error = NULL;
-    bool done = side->mysql != NULL ? mysql_session_run(side->server->mysql, sql, &error)
+    bool done = side->mysql != NULL ? mysql_session_run(side->writer, sql, &error)
                                     : pg_run(side->server->pg, sql, &error);
     if (!done)
         fail_msg("%s: %s", sql, error->message);
@@ -351,7 +356,7 @@ static void test_every_type_of_mysql_is_made_on_postgresql(void **state)
     run_on(&fixture->target, "insert into app.t (id) values (1)");
     expect(&fixture->target,
            "select concat_ws('|', " MYSQL_VALUES "o, p, s, t, x, m, y, z, aa at time zone 'UTC', "
-                                                 "now() - ae < '1 day', now() - af < '1 day') "
+           "now() - ae < '1 day', now() - af < '1 day') "
            "from app.t",
            "1|-3|7|18446744073709551615|1.500|1.25|10000000000|2000|a'b|x\\y|b'c|x,y|2020-01-02|"
            "0000000101|-10:00:00|2020-01-02 03:04:05.678|2020-01-02 03:04:05|t|t");

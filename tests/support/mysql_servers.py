@@ -72,8 +72,9 @@ class MysqlServer:
         return dict(os.environ)
 
     def _paths(self):
+        """A temporary folder of its own: MariaDB removes at its start what other servers have in theirs."""
         return [f"--datadir={self.data}", f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid",
-                f"--log-error={self.folder}/log"]
+                f"--log-error={self.folder}/log.err", f"--tmpdir={self.folder}"]
 
     def _options(self):
         return [f"--{key.replace('_', '-')}={value}" for key, value in self.settings.items() if value is not None]
@@ -104,7 +105,7 @@ class MysqlServer:
 
     def log(self):
         try:
-            with open(os.path.join(self.folder, "log"), errors="replace") as text:
+            with open(os.path.join(self.folder, "log.err"), errors="replace") as text:
                 return text.read()
         except FileNotFoundError:
             return ""

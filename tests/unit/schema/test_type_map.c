@@ -276,15 +276,6 @@ static void test_names_that_mysql_does_not_take_are_refused(void **state)
             fail_msg("%s", (char *)g_ptr_array_index(fixture->problems, i));
 }
 
-static void test_a_reserved_database_is_refused(void **state)
-{
-    Fixture *fixture = *state;
-    g_free(fixture->table->target_schema);
-    fixture->table->target_schema = g_strdup("sys");
-    map(fixture, &postgresql, &mysql);
-    expect_one(fixture->problems, "app.t: the target's database sys is reserved");
-}
-
 static void test_mysql_needs_no_delete_and_insert_for_identities(void **state)
 {
     Fixture *fixture = *state;
@@ -473,7 +464,6 @@ int main(void)
         TEST(test_texts_that_overflow_the_row_lie_apart),
         TEST(test_a_row_that_cannot_be_made_short_enough_is_refused),
         TEST(test_names_that_mysql_does_not_take_are_refused),
-        TEST(test_a_reserved_database_is_refused),
         TEST(test_mysql_needs_no_delete_and_insert_for_identities),
         TEST(test_types_of_mysql_on_postgresql),
         TEST(test_mysql_keeps_its_types_and_collations_on_mysql),
