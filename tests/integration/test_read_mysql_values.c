@@ -14,6 +14,7 @@
 #include "proto/error.h"
 #include "schema/connection_mysql.h"
 #include "schema/connection_pg.h"
+#include "schema/json_normal.h"
 #include "schema/mysql/literal.h"
 #include "schema/mysql/read.h"
 #include "schema/type.h"
@@ -499,6 +500,66 @@ static void test_postgresql_values_come_back_from_mariadb(void **state)
     check_pg_types("DROVER_TEST_MARIADB");
 }
 
+/* ---- documents ---- */
+
+static void append_random_number(GRand *random, GString *text)
+{
+    char number[G_ASCII_DTOSTR_BUF_SIZE], format[8];
+    double value = g_rand_double_range(random, -10, 10);
+    for (gint32 power = g_rand_int_range(random, -310, 300); power != 0;
+         power += power < 0 ? 1 : -1)
+        value = power < 0 ? value / 10 : value * 10;
+    if (g_rand_int_range(random, 0, 4) == 0) {
+        g_string_append_printf(text, "%" G_GUINT64_FORMAT "%d",
+                               (guint64)g_rand_int(random) << 32 | g_rand_int(random),
+                               g_rand_int_range(random, 0, 100));
+        return;
+    }
+    g_snprintf(format, sizeof format, "%%.%de", g_rand_int_range(random, 0, 20));
+    g_string_append(text, g_ascii_formatd(number, sizeof number, format, value));
+}
+
+static char *normal_of(const char *text, char **lost)
+{
+    g_autoptr(GByteArray) normal = g_byte_array_new();
+    assert_true(json_normal_append(text, strlen(text), normal, lost));
+    return g_strndup((const char *)normal->data, normal->len);
+}
+
+/* Exactly those numbers come back as they were that are not told to be lost. */
+static void test_documents_that_are_not_refused_come_back(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    MysqlScratch *scratch = mysql_scratch_new("DROVER_TEST_MYSQL");
+    g_autoptr(GRand) random = g_rand_new_with_seed(5);
+    g_autoptr(GString) sql = g_string_new("insert into t values ");
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+    guint n_lost = 0;
+    mysql_scratch_run(scratch, "create table t (id int primary key, c json)");
+    for (guint i = 0; i < N; i++) {
+        GString *text = g_string_new(NULL);
+        append_random_number(random, text);
+        g_string_append_printf(sql, "%s(%u, '%s')", i > 0 ? ", " : "", i, text->str);
+        g_ptr_array_add(texts, g_string_free(text, false));
+    }
+    mysql_scratch_run(scratch, "%s", sql->str);
+    g_autoptr(Table) table = mysql_test_table(scratch, "t", "id int key; c json");
+    g_autoptr(GByteArray) stream = mysql_test_copy(scratch, table);
+    g_autoptr(GPtrArray) rows = mysql_test_rows(stream, 2);
+    for (guint i = 0; i < N; i++) {
+        const char *written = g_ptr_array_index(texts, i);
+        const Cell *cell = &((const Cell *)g_ptr_array_index(rows, i))[1];
+        g_autofree char *lost = NULL, *text = g_strndup((const char *)cell->data, cell->length);
+        g_autofree char *wanted = normal_of(written, &lost), *found = normal_of(text, NULL);
+        if ((strcmp(wanted, found) == 0) != (lost == NULL))
+            fail_msg("%s came back as %s, and %s", written, text, lost ? "is lost" : "is not lost");
+        n_lost += lost != NULL;
+    }
+    assert_true(n_lost > N / 10 && n_lost < N);
+    mysql_scratch_free(scratch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -506,6 +567,7 @@ int main(void)
         cmocka_unit_test(test_mariadb_values_are_those_of_the_log_and_survive_writing),
         cmocka_unit_test(test_postgresql_values_come_back_from_mysql),
         cmocka_unit_test(test_postgresql_values_come_back_from_mariadb),
+        cmocka_unit_test(test_documents_that_are_not_refused_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,6 +185,35 @@ static void test_bytes_and_bits_of_a_line_are_converted_by_the_statement(void **
     assert_string_equal(sql->str, "cast(@v1 as unsigned)unhex(@v2)");
 }
 
+static void test_documents_that_mysql_would_change_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *needle; /* NULL: fits */
+    } documents[] = {{"{\"b\": 1.50, \"a\": 2}", NULL},
+                     {"[1e400]", "1e400"},
+                     {"{\"k\": 1, \"k\": 1}", "two members named \"k\""},
+                     {"[0.12345678901234567890]", "0.12345678901234567890"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(documents); i++) {
+        GError *error = NULL;
+        Column column = column_of(OID_JSON, "json", "json");
+        g_autoptr(GString) sql = g_string_new(NULL);
+        Cell cell = {.data = (const guint8 *)documents[i].text,
+                     .length = (guint32)strlen(documents[i].text)};
+        MUST(mysql_append_literal(sql, &column, &cell, &error));
+        column.json_normal = true;
+        if (mysql_append_literal(sql, &column, &cell, &error)) {
+            assert_null(documents[i].needle);
+            continue;
+        }
+        assert_true(g_error_matches(error, DROVER_ERROR, DROVER_ERROR_DATA));
+        assert_non_null(strstr(error->message, documents[i].needle));
+        assert_non_null(strstr(error->message, "column c"));
+        g_clear_error(&error);
+    }
+}
+
 static void test_intervals_come_back_from_their_text(void **state)
 {
     (void)state;
@@ -218,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_values_that_mysql_lacks_are_refused_with_column_and_value),
         cmocka_unit_test(test_null_is_written_and_an_unchanged_cell_is_a_bug),
         cmocka_unit_test(test_bytes_and_bits_of_a_line_are_converted_by_the_statement),
+        cmocka_unit_test(test_documents_that_mysql_would_change_are_refused),
         cmocka_unit_test(test_intervals_come_back_from_their_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
