@@ -18,6 +18,7 @@
         */
 #define DIGITS_MOST 17
 #define EXPONENT_SURE 300
+#define EXPONENT_MOST 1000000000 /* beyond it numbers are alike */
 
 typedef struct Member {
     guint start; /* in out: "name":value, */
@@ -279,6 +280,7 @@ static bool take_number(Normal *normal)
         lose(normal, "the number %.*s", (int)MIN(number.size, 200), number.text);
     put(normal, "-", number.negative);
     put(normal, digits->str, digits->len);
+    number.exponent = CLAMP(number.exponent, -EXPONENT_MOST, EXPONENT_MOST);
     int size = g_snprintf(exponent, sizeof exponent, "e%" G_GINT64_FORMAT, number.exponent);
     put(normal, exponent, number.exponent != 0 ? (gsize)size : 0);
     return true;
@@ -414,6 +416,10 @@ static bool take_value(Normal *normal)
 
 bool json_normal_append(const char *text, gsize size, GByteArray *out, char **lost)
 {
+    if (lost != NULL)
+        *lost = NULL;
+    if (size == 0)
+        return false;
     g_autoptr(GArray) members = g_array_new(false, false, sizeof(Member));
     g_autoptr(GByteArray) sorted = g_byte_array_new();
     Normal normal = {.at = text,
@@ -423,8 +429,6 @@ bool json_normal_append(const char *text, gsize size, GByteArray *out, char **lo
                      .sorted = sorted,
                      .lost = lost};
     guint start = out->len;
-    if (lost != NULL)
-        *lost = NULL;
     bool good = take_value(&normal);
     skip_spaces(&normal);
     if (good && normal.at == normal.end)

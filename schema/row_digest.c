@@ -99,7 +99,9 @@ static void append_float(GByteArray *out, const Cell *cell)
 /* What is no JSON stands as it is. */
 static void append_json(GByteArray *out, const Column *column, const Cell *cell)
 {
-    guint version = column->type_oid == OID_JSONB && cell->length > 0;
+    guint version = column->type_oid == OID_JSONB;
+    if (cell->length <= version)
+        return;
     g_byte_array_append(out, cell->data, version);
     if (!json_normal_append((const char *)cell->data + version, cell->length - version, out, NULL))
         g_byte_array_append(out, cell->data + version, cell->length - version);

@@ -70,7 +70,7 @@ static bool append_bytes_hex(GString *out, const Column *column, const Cell *cel
 static bool find_text(const Column *column, const Cell *cell, GString *own, const char **text,
                       gsize *size, GError **error)
 {
-    *text = (const char *)cell->data;
+    *text = cell->length > 0 ? (const char *)cell->data : "";
     *size = cell->length;
     if (column->type_oid == OID_CHAR) {
         if (!mysql_append_cell_text(own, column, cell, error))

@@ -259,7 +259,7 @@ static bool read_text(const MysqlValue *value, const char *text, gsize size, GBy
     }
     if (!mysql_charset_to_utf8(value->collation, (const guint8 *)text, size, out, error))
         return false;
-    if (memchr(out->data + start, 0, out->len - start) == NULL)
+    if (out->len == start || memchr(out->data + start, 0, out->len - start) == NULL)
         return true;
     return fail_value(text, size, "has a zero byte, which no text may have", error);
 }
