@@ -145,10 +145,16 @@ static void take_words(QueryWalk *walk, const char *const *words)
 static void note_calls(QueryWalk *walk)
 {
     walk->meaning->calls = g_ptr_array_new_with_free_func(g_free);
-    for (; !at_end(walk); walk->word++)
-        if ((walk->word->kind == WORD_NAME || walk->word->kind == WORD_QUOTED) &&
-            walk->word[1].kind == WORD_SIGN && walk->word[1].text[0] == '(')
-            g_ptr_array_add(walk->meaning->calls, g_strdup(walk->word->text));
+    for (; !at_end(walk); walk->word++) {
+        const Word *word = walk->word, *next = word + 1;
+        if ((word->kind != WORD_NAME && word->kind != WORD_QUOTED) || next->kind != WORD_SIGN ||
+            next->text[0] != '(')
+            continue;
+        bool behind = word[-1].kind == WORD_SIGN && word[-1].text[0] == '.';
+        g_ptr_array_add(
+            walk->meaning->calls,
+            g_strconcat(behind ? "." : "", word->text, next->start > word->end ? " " : "", NULL));
+    }
 }
 
 /* Of UPDATE and DELETE only the forms of one table: a list of tables has a word or sign there. */

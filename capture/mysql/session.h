@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "capture/mysql/query.h"
 #include "proto/source.h"
 #include "schema/connection_mysql.h"
 #include "schema/migration.h"
@@ -65,6 +66,10 @@ bool mysql_source_read(Source *source, ReadRequest *request, const ReadSink *sin
 bool mysql_source_read_end(Source *source, ReadBounds *bounds, GError **error);
 bool mysql_source_key_ranges(Source *source, const Table *table, gint64 rows_per_range,
                              GArray **ranges, GError **error);
+
+/* reach.c. As MysqlReaches (statement.h); user is the Source. */
+bool mysql_source_reaches(void *user, const QueryMeaning *meaning, const char **why,
+                          GError **error);
 
 /* stream.c */
 bool mysql_source_stream_start(Source *source, const Migration *migration, Position from,

@@ -43,14 +43,15 @@ static bool judge_ddl(const MysqlRelations *relations, const BinlogEvent *event,
     return true;
 }
 
-static bool fail_statement(const BinlogEvent *event, const char *text, gsize size, GError **error)
+static bool fail_statement(const BinlogEvent *event, const char *why, GError **error)
 {
-    g_autofree char *start = g_strndup(text, MIN(size, SHOWN));
+    const BinlogText *statement = &event->query.statement;
+    g_autofree char *start = g_strndup(statement->text, MIN(statement->size, SHOWN));
     g_autofree char *valid = g_utf8_make_valid(start, -1);
     return mysql_fail_at(event, error,
-                         "the log has a statement instead of its rows, or one that drover does not "
-                         "know: \"%s\"; set binlog_format=ROW for every session, then " START_OVER,
-                         valid);
+                         "the log has a statement instead of its rows, %s: \"%s\"; set "
+                         "binlog_format=ROW for every session, then " START_OVER,
+                         why, valid);
 }
 
 /* Tools that watch a server log their own tables so. */
@@ -58,12 +59,11 @@ static bool judge_rows(const MysqlRelations *relations, const BinlogEvent *event
                        const QueryMeaning *meaning, MysqlReaches reaches, void *user,
                        GError **error)
 {
-    const BinlogText *statement = &event->query.statement;
-    bool others = true;
+    const char *why = "of a table that is being moved";
     const QueryTable *named = meaning->tables->pdata[0];
-    if (named->database && !find(relations, named) && !reaches(user, meaning, &others, error))
+    if (named->database && !find(relations, named) && !reaches(user, meaning, &why, error))
         return false;
-    return !others || fail_statement(event, statement->text, statement->size, error);
+    return !why || fail_statement(event, why, error);
 }
 
 bool mysql_statement_judge(const MysqlRelations *relations, const BinlogEvent *event,
@@ -82,7 +82,6 @@ bool mysql_statement_judge(const MysqlRelations *relations, const BinlogEvent *e
         *truncated = find(relations, meaning->tables->pdata[0]);
         return true;
     default:
-        return fail_statement(event, event->query.statement.text, event->query.statement.size,
-                              error);
+        return fail_statement(event, "or one that drover does not know", error);
     }
 }

@@ -6,9 +6,9 @@
 #include "capture/mysql/query.h"
 #include "capture/mysql/relation.h"
 
-/* Asks the server whether a statement that changes rows of one table may change others, as it is
- * now: the table has triggers, is a view or is gone, or a name is one of a stored function. */
-typedef bool (*MysqlReaches)(void *user, const QueryMeaning *meaning, bool *reaches,
+/* May a statement that changes rows of one table (QUERY_ROWS) change others? *why: what is against
+ * it; NULL: it does not. */
+typedef bool (*MysqlReaches)(void *user, const QueryMeaning *meaning, const char **why,
                              GError **error);
 
 /* For what is no transaction control. *truncated: the table of the migration that is empty now,

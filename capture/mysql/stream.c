@@ -56,38 +56,6 @@ static bool names_ignore_case(Source *source, bool *ignore, GError **error)
     return setting != NULL;
 }
 
-static void append_calls(GString *sql, const QueryMeaning *meaning)
-{
-    g_string_append(sql, "''");
-    for (guint i = 0; i < meaning->calls->len; i++) {
-        g_string_append(sql, ", ");
-        mysql_session_append_literal(sql, meaning->calls->pdata[i]);
-    }
-}
-
-static bool statement_reaches(void *user, const QueryMeaning *meaning, bool *reaches,
-                              GError **error)
-{
-    const QueryTable *table = meaning->tables->pdata[0];
-    g_autoptr(GString) sql = g_string_new(
-        "select (select count(*) = 0 from information_schema.tables where table_schema = ");
-    mysql_session_append_literal(sql, table->database);
-    g_string_append(sql, " and table_name = ");
-    mysql_session_append_literal(sql, table->table);
-    g_string_append(sql, " and table_type = 'BASE TABLE') or exists (select 1 from "
-                         "information_schema.triggers where event_object_schema = ");
-    mysql_session_append_literal(sql, table->database);
-    g_string_append(sql, " and event_object_table = ");
-    mysql_session_append_literal(sql, table->table);
-    g_string_append(sql, ") or exists (select 1 from information_schema.routines where "
-                         "routine_type = 'FUNCTION' and routine_name in (");
-    append_calls(sql, meaning);
-    g_string_append(sql, "))");
-    g_autofree char *answer = mysql_source_ask(user, sql->str, error);
-    *reaches = g_strcmp0(answer, "0") != 0;
-    return answer != NULL;
-}
-
 MysqlStream *mysql_stream_new(const Migration *migration, Position from, const char *resume,
                               const MysqlCatalog *catalog, GError **error)
 {
@@ -124,7 +92,7 @@ static bool start_stream(Source *source, const Migration *migration, Position fr
                          const char *resume, GError **error)
 {
     MysqlCatalog catalog = {
-        .mariadb = source->mariadb, .reaches = statement_reaches, .user = source};
+        .mariadb = source->mariadb, .reaches = mysql_source_reaches, .user = source};
     if (!mysql_source_session(source, error) || !check_identity(source, migration, error) ||
         !mysql_source_check_log(source, migration, error) ||
         !names_ignore_case(source, &catalog.ignore_case, error))

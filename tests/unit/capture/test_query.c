@@ -204,11 +204,11 @@ static void expect_rows(const char *statement, const char *table, const char *ca
 static void test_changes_of_rows_name_their_table(void **state)
 {
     (void)state;
-    expect_rows("INSERT INTO t VALUES (1)", "shop.t", "VALUES");
+    expect_rows("INSERT INTO t VALUES (1)", "shop.t", "VALUES ");
     expect_rows("insert low_priority ignore x.t select f(1)", "x.t", "f");
     expect_rows("REPLACE INTO `percona`.`heartbeat` (ts) VALUES (now(6)) /* x( */",
-                "percona.heartbeat", "VALUES,now");
-    expect_rows("UPDATE LOW_PRIORITY t SET a = `g` (2), b = 'h(3)'", "shop.t", "g");
+                "percona.heartbeat", "VALUES ,now");
+    expect_rows("UPDATE LOW_PRIORITY t SET a = `g` (2), b = 'h(3)', c = x.f(1)", "shop.t", "g ,.f");
     expect_rows("DELETE QUICK FROM x.t WHERE a = 1", "x.t", "");
     expect_rows("DELETE FROM t LIMIT 1", "shop.t", "");
 }
