@@ -91,11 +91,21 @@ static const char *field_end(const Bulk *bulk, const char *field)
     return MIN(field, end);
 }
 
+/* A column of the key, where it stands first: in a stage it comes again as that of the base. */
+static bool is_key(const Bulk *bulk, guint i)
+{
+    const Column *column = column_at(bulk, i)->column;
+    bool first = true;
+    for (guint j = 0; j < i; j++)
+        first = first && column_at(bulk, j)->column != column;
+    return first && column->key_place >= 0;
+}
+
 static void append_key_cell(const Bulk *bulk, guint i, const char *field, const char *end,
                             GString *key)
 {
     const BulkColumn *column = column_at(bulk, i);
-    if (column->column->key_place < 0)
+    if (!is_key(bulk, i))
         return;
     g_autofree char *value = g_utf8_make_valid(field, MIN(end - field, ROW_TEXT_VALUE));
     g_string_append_printf(key, "%s%s=%s", key->len > 0 ? ", " : "", column->column->name, value);
@@ -159,7 +169,8 @@ static bool insert_rows(Bulk *bulk, gsize end, gint64 *rows, GError **error)
     g_autofree char *key = key_of_row(bulk, 1);
     g_set_error(error, DROVER_ERROR, DROVER_ERROR_DATA,
                 "the row with %s takes %" G_GSIZE_FORMAT " bytes in a statement, and the target's "
-                "max_allowed_packet is %" G_GSIZE_FORMAT ": raise it",
+                "max_allowed_packet is %" G_GSIZE_FORMAT
+                ": raise it, or set local_infile = on there",
                 key, end, bulk->target->max_packet);
     return false;
 }

@@ -9,7 +9,8 @@
 
 static const char *const exact_collations[] = {"utf8mb4_0900_bin", "nopad_bin"};
 
-bool row_sql_key_is_loose(const Column *column)
+/* Values that are equal may have different bytes. */
+static bool key_is_loose(const Column *column)
 {
     if (mysql_form_of(column->type_oid) != MYSQL_FORM_TEXT)
         return false;
@@ -50,20 +51,16 @@ bool row_sql_append_delete(GString *sql, const Table *table, const Row *key, GEr
     return append_match(sql, table, key, error);
 }
 
-static bool is_set(const Column *column)
-{
-    return column->key_place < 0 || row_sql_key_is_loose(column);
-}
-
 static const Cell *cell_of(const Column *column, const NetRow *row, guint i)
 {
     return column->key_place < 0 ? &row->row.cells[i] : &row->key.cells[column->key_place];
 }
 
-/* Such a column may be set to the time of day by any update that does not set it. */
-static bool may_follow_the_clock(const Column *column)
+bool row_sql_is_set(const Column *column, bool unchanged)
 {
-    return column->type_oid == OID_TIMESTAMP || column->type_oid == OID_TIMESTAMPTZ;
+    if (unchanged)
+        return column->type_oid == OID_TIMESTAMP || column->type_oid == OID_TIMESTAMPTZ;
+    return column->key_place < 0 || key_is_loose(column);
 }
 
 static void append_itself(GString *sql, const Column *column)
@@ -93,7 +90,7 @@ bool row_sql_append_update(GString *sql, const Table *table, const NetRow *row, 
     for (guint i = 0; i < table->n_columns; i++) {
         const Column *column = &table->columns[i];
         const Cell *cell = cell_of(column, row, i);
-        if (!is_set(column) || (cell->kind == CELL_UNCHANGED && !may_follow_the_clock(column)))
+        if (!row_sql_is_set(column, cell->kind == CELL_UNCHANGED))
             continue;
         g_string_append(sql, separator);
         if (!append_assignment(sql, column, cell, error))

@@ -12,8 +12,9 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/* True where values that are equal in the key's column may have different bytes. */
-bool row_sql_key_is_loose(const Column *column);
+/* Does an update set this column? Unchanged dates are set to what they are: else a column may
+ * follow the clock (on update current_timestamp). */
+bool row_sql_is_set(const Column *column, bool unchanged);
 
 bool row_sql_append_delete(GString *sql, const Table *table, const Row *key, GError **error);
 /* Unchanged cells stay what they are. */

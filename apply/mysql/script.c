@@ -66,7 +66,8 @@ static bool fits(const Script *script, gsize size, GError **error)
     const StagedRow *row = script->rows->pdata[0];
     g_set_error(error, DROVER_ERROR, DROVER_ERROR_DATA,
                 "it takes %" G_GSIZE_FORMAT " bytes in a statement, and the target's "
-                "max_allowed_packet is %" G_GSIZE_FORMAT ": raise it",
+                "max_allowed_packet is %" G_GSIZE_FORMAT
+                ": raise it, or set local_infile = on there",
                 size, script->target->max_packet);
     return row_text_prefix(script->table, &row->row->key, error);
 }

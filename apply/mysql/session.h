@@ -1,9 +1,9 @@
 /*
  * Session: the handle behind mysql_target_ops, shared by the files of this folder.
  *
- * Transactions behave as on PostgreSQL: after a statement has failed,
- * nothing but a rollback is done, so that a commit never keeps half a transaction and nothing is
- * committed by itself after the server has undone a transaction (a deadlock).
+ * Transactions behave as on PostgreSQL: after a statement has failed, nothing but a rollback is
+ * done, so that a commit never keeps half a transaction and nothing is committed by itself after
+ * the server has undone a transaction (a deadlock).
  */
 #pragma once
 
@@ -20,6 +20,7 @@ struct Target {
     bool mariadb;
     bool local_infile;   /* the server takes LOAD DATA LOCAL */
     guint load_from;     /* rows of a table in a batch: fewer are inserted faster than loaded */
+    guint stage_from;    /* deletes and updates of a table: fewer are faster one by one */
     gsize max_packet;    /* bytes of the longest statement */
     char *connection_id; /* the server's number of this session */
     bool in_transaction;

@@ -1,32 +1,41 @@
 #include "apply/mysql/stage.h"
 
 #include "apply/mysql/bulk.h"
+#include "apply/mysql/row_sql.h"
+#include "apply/mysql/row_text.h"
 #include "schema/connection_mysql.h"
 #include "schema/type_oid.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define STAGE "`drover`.`drover_stage`"
 
-static char number_name[] = "s_number", own_name[] = "s_own", mask_name[] = "s_mask";
-static const Column number_column = {.name = number_name, .type_oid = OID_INT4, .key_place = -1};
-static const Column own_column = {.name = own_name, .type_oid = OID_INT4, .key_place = -1};
-static const Column mask_column = {.name = mask_name, .type_oid = OID_TEXT, .key_place = -1};
+enum { BASE_NONE, BASE_OWN, BASE_OTHER };
+
+static char number_name[] = "s_number", kind_name[] = "s_kind", base_name[] = "s_base",
+            mask_name[] = "s_mask";
+static const Column own_columns[] = {{.name = number_name, .type_oid = OID_INT4, .key_place = -1},
+                                     {.name = kind_name, .type_oid = OID_TEXT, .key_place = -1},
+                                     {.name = base_name, .type_oid = OID_INT4, .key_place = -1},
+                                     {.name = mask_name, .type_oid = OID_TEXT, .key_place = -1}};
 
 void mysql_stage_init(MysqlStage *stage, Target *target, const Table *table)
 {
     *stage = (MysqlStage){.target = target, .table = table};
-    stage->masks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(stage->masks); i++)
+        stage->masks[i] = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
 void mysql_stage_clear(MysqlStage *stage)
 {
-    g_hash_table_unref(stage->masks);
+    for (gsize i = 0; i < G_N_ELEMENTS(stage->masks); i++)
+        g_hash_table_unref(stage->masks[i]);
 }
 
-static bool run(MysqlStage *stage, const GString *sql, GError **error)
+static bool run(MysqlStage *stage, const GString *sql, gint64 *rows, GError **error)
 {
-    return mysql_target_run(stage->target, sql->str, sql->len, NULL, error);
+    return mysql_target_run(stage->target, sql->str, sql->len, rows, error);
 }
 
 /* --- Creating it ------------------------------------------------------------------------------ */
@@ -79,15 +88,16 @@ static bool append_columns(GString *sql, const MysqlStage *stage, const Answer *
 /* Temporary tables are created and dropped without a commit. */
 static bool create(MysqlStage *stage, GError **error)
 {
-    g_autoptr(GString) sql = g_string_new(
-        "drop temporary table if exists " STAGE "; create temporary table " STAGE
-        " (s_number int not null, s_own int not null, s_mask text character set ascii not null, "
-        "s_done int not null default 0");
+    g_autoptr(GString) sql =
+        g_string_new("drop temporary table if exists " STAGE "; create temporary table " STAGE
+                     " (s_number int not null, s_kind char(1) character set ascii not null, s_base "
+                     "int not null, "
+                     "s_mask text character set ascii not null, s_done int not null default 0");
     g_autoptr(Answer) types = ask_types(stage, error);
     if (!types || !append_columns(sql, stage, types, error))
         return false;
     g_string_append(sql, ") engine=InnoDB");
-    return run(stage, sql, error);
+    return run(stage, sql, NULL, error);
 }
 
 /* --- Filling it ------------------------------------------------------------------------------- */
@@ -95,9 +105,8 @@ static bool create(MysqlStage *stage, GError **error)
 static void add_columns(Bulk *bulk, const Table *table)
 {
     char name[16];
-    bulk_add_column(bulk, number_name, &number_column);
-    bulk_add_column(bulk, own_name, &own_column);
-    bulk_add_column(bulk, mask_name, &mask_column);
+    for (gsize i = 0; i < G_N_ELEMENTS(own_columns); i++)
+        bulk_add_column(bulk, own_columns[i].name, &own_columns[i]);
     for (guint i = 0; i < table->n_columns; i++) {
         g_snprintf(name, sizeof name, "c%u", i + 1);
         bulk_add_column(bulk, name, &table->columns[i]);
@@ -115,124 +124,280 @@ static bool put_number(Bulk *bulk, guint32 number, GError **error)
     return bulk_put_cell(bulk, &cell, error);
 }
 
-static bool put_mask(MysqlStage *stage, Bulk *bulk, const Row *row, GError **error)
+static bool put_text(Bulk *bulk, const char *text, guint32 length, GError **error)
 {
-    char *mask = g_malloc(row->n_cells + 1);
-    for (guint i = 0; i < row->n_cells; i++)
+    Cell cell = {.kind = CELL_VALUE, .length = length, .data = (const guint8 *)text};
+    return bulk_put_cell(bulk, &cell, error);
+}
+
+static bool put_mask(MysqlStage *stage, Bulk *bulk, const StagedRow *staged, guint base,
+                     GError **error)
+{
+    const Row *row = &staged->row->row;
+    guint n = base != BASE_NONE ? row->n_cells : 0;
+    char *mask = g_malloc(n + 1);
+    for (guint i = 0; i < n; i++)
         mask[i] = row->cells[i].kind == CELL_UNCHANGED ? '1' : '0';
-    mask[row->n_cells] = '\0';
-    Cell cell = {.kind = CELL_VALUE, .length = row->n_cells, .data = (const guint8 *)mask};
-    bool ok = bulk_put_cell(bulk, &cell, error);
-    g_hash_table_add(stage->masks, mask);
+    mask[n] = '\0';
+    bool ok = put_text(bulk, mask, n, error);
+    if (staged->kind != 'd')
+        g_hash_table_add(stage->masks[base], mask);
+    else
+        g_free(mask);
     return ok;
+}
+
+static bool put_null(Bulk *bulk, GError **error)
+{
+    static const Cell null_cell = {.kind = CELL_NULL};
+    return bulk_put_cell(bulk, &null_cell, error);
+}
+
+/* Of a delete there is only the key. */
+static bool put_cells(Bulk *bulk, const Table *table, const StagedRow *staged, GError **error)
+{
+    const NetRow *row = staged->row;
+    for (guint i = 0; i < table->n_columns; i++) {
+        int place = table->columns[i].key_place;
+        const Cell *cell = place >= 0            ? &row->key.cells[place]
+                           : staged->kind != 'd' ? &row->row.cells[i]
+                                                 : NULL;
+        bool present = cell && cell->kind != CELL_UNCHANGED;
+        if (!(present ? bulk_put_cell(bulk, cell, error) : put_null(bulk, error)))
+            return row_text_prefix(table, &row->key, error);
+    }
+    return true;
+}
+
+static guint base_of(const StagedRow *row)
+{
+    return !row->partial ? BASE_NONE : row->own_base ? BASE_OWN : BASE_OTHER;
 }
 
 static bool put_row(MysqlStage *stage, Bulk *bulk, const StagedRow *staged, GError **error)
 {
-    static const Cell null_cell = {.kind = CELL_NULL};
     const Table *table = stage->table;
-    const NetRow *row = staged->row;
-    if (!put_number(bulk, staged->number, error) || !put_number(bulk, staged->own_base, error) ||
-        !put_mask(stage, bulk, &row->row, error))
+    guint base = base_of(staged);
+    if (!put_number(bulk, staged->number, error) || !put_text(bulk, &staged->kind, 1, error) ||
+        !put_number(bulk, base, error) || !put_mask(stage, bulk, staged, base, error) ||
+        !put_cells(bulk, table, staged, error))
         return false;
-    for (guint i = 0; i < table->n_columns; i++) {
-        int place = table->columns[i].key_place;
-        const Cell *cell = place >= 0 ? &row->key.cells[place] : &row->row.cells[i];
-        if (!bulk_put_cell(bulk, cell->kind == CELL_UNCHANGED ? &null_cell : cell, error))
-            return false;
-    }
     for (guint i = 0; i < table->n_key; i++)
-        if (!bulk_put_cell(bulk, &row->base_key.cells[i], error))
+        if (!(base == BASE_OTHER ? bulk_put_cell(bulk, &staged->row->base_key.cells[i], error)
+                                 : put_null(bulk, error)))
             return false;
+    stage->updates += staged->kind == 'u' && base != BASE_OTHER;
     return bulk_end_row(bulk, error);
 }
 
-static bool fill(MysqlStage *stage, Bulk *bulk, const GArray *rows, bool own_too, GError **error)
+/* The server knows the columns as c1..cn. */
+static void name_column(const Table *table, GError **error)
 {
-    gint64 sent;
-    for (guint i = 0; i < rows->len; i++) {
-        const StagedRow *row = &g_array_index(rows, StagedRow, i);
-        if (row->partial && (own_too || !row->own_base) && !put_row(stage, bulk, row, error))
-            return false;
+    const char *found = error && *error ? strstr((*error)->message, "column ") : NULL;
+    for (; found && *found; found++) {
+        unsigned int number = 0;
+        bool begins = (found[0] == '\'' || found[0] == '`') && found[1] == 'c';
+        if (!begins || sscanf(found + 1, "c%u", &number) != 1 || number < 1 ||
+            number > table->n_columns)
+            continue;
+        g_prefix_error(error, "column %s: ", table->columns[number - 1].name);
+        return;
     }
-    return bulk_end(bulk, &sent, error);
 }
 
-bool mysql_stage_load(MysqlStage *stage, const GArray *rows, bool own_too, GError **error)
+bool mysql_stage_load(MysqlStage *stage, const GArray *rows, bool (*wanted)(const StagedRow *row),
+                      bool many, GError **error)
 {
     Bulk bulk;
+    gint64 sent;
+    bool ok = true;
     if (!create(stage, error))
         return false;
-    bulk_init(&bulk, stage->target, STAGE, false);
+    bulk_init(&bulk, stage->target, STAGE, many);
     add_columns(&bulk, stage->table);
-    bool ok = fill(stage, &bulk, rows, own_too, error);
+    for (guint i = 0; ok && i < rows->len; i++) {
+        const StagedRow *row = &g_array_index(rows, StagedRow, i);
+        ok = !wanted(row) || put_row(stage, &bulk, row, error);
+    }
+    ok = ok && bulk_end(&bulk, &sent, error);
     bulk_clear(&bulk);
+    if (!ok)
+        name_column(stage->table, error);
     return ok;
+}
+
+bool mysql_stage_drop(MysqlStage *stage, GError **error)
+{
+    g_autoptr(GString) sql = g_string_new("drop temporary table " STAGE);
+    return run(stage, sql, NULL, error);
 }
 
 /* --- Using it --------------------------------------------------------------------------------- */
 
-/* update the stage, with the row that each of its own matches as t, driven by the stage. */
-static void append_join(GString *sql, const Table *table)
+static void append_target(GString *sql, const Table *table)
 {
-    g_string_append(sql, "update " STAGE " s straight_join ");
     mysql_session_append_qualified(sql, table->target_schema, table->target_name);
-    g_string_append(sql, " t on ");
+}
+
+static void append_field(GString *sql, const Column *column)
+{
+    g_string_append(sql, "t.");
+    mysql_session_append_identifier(sql, column->name);
+}
+
+/* t's key = that of s, which is its own or the base's. */
+static void append_match(GString *sql, const Table *table, bool base)
+{
     for (guint i = 0; i < table->n_key; i++) {
-        g_string_append(sql, i > 0 ? " and t." : "t.");
-        mysql_session_append_identifier(sql, table->columns[table->key[i]].name);
-        g_string_append_printf(sql, " = s.b%u", i + 1);
+        g_string_append(sql, i > 0 ? " and " : "");
+        append_field(sql, &table->columns[table->key[i]]);
+        g_string_append_printf(sql, " = s.%c%u", base ? 'b' : 'c',
+                               base ? i + 1 : table->key[i] + 1);
     }
+}
+
+/* The stage, and for each of its rows the one of the target, by the index of the key. */
+static void append_join(GString *sql, const Table *table, bool base)
+{
+    g_string_append(sql, STAGE " s straight_join ");
+    append_target(sql, table);
+    g_string_append(sql, " t on ");
+    append_match(sql, table, base);
+}
+
+static GArray *ask_numbers(MysqlStage *stage, const GString *sql, GError **error)
+{
+    g_autoptr(Answer) answer = mysql_target_ask(stage->target, sql->str, sql->len, error);
+    if (!answer)
+        return NULL;
+    GArray *numbers = g_array_new(FALSE, FALSE, sizeof(guint32));
+    for (guint i = 0; i < answer->n_rows; i++) {
+        guint32 number = (guint32)g_ascii_strtoull(answer_get(answer, i, 0), NULL, 10);
+        g_array_append_val(numbers, number);
+    }
+    return numbers;
 }
 
 static bool complete_masked(MysqlStage *stage, bool own, const char *mask, GError **error)
 {
-    g_autoptr(GString) sql = g_string_new(NULL);
-    append_join(sql, stage->table);
+    g_autoptr(GString) sql = g_string_new("update ");
+    append_join(sql, stage->table, !own);
     g_string_append(sql, " set s.s_done = 1");
     for (guint i = 0; mask[i]; i++) {
         if (mask[i] == '0' || stage->table->columns[i].key_place >= 0)
             continue;
-        g_string_append_printf(sql, ", s.c%u = t.", i + 1);
-        mysql_session_append_identifier(sql, stage->table->columns[i].name);
+        g_string_append_printf(sql, ", s.c%u = ", i + 1);
+        append_field(sql, &stage->table->columns[i]);
     }
-    g_string_append_printf(sql, " where s.s_done = 0 and s.s_own = %d and s.s_mask = '%s'", own,
-                           mask);
-    return run(stage, sql, error);
+    g_string_append_printf(sql, " where s.s_base = %d and s.s_mask = '%s'",
+                           own ? BASE_OWN : BASE_OTHER, mask);
+    return run(stage, sql, NULL, error);
 }
 
-static GArray *find_missing(MysqlStage *stage, bool own, GError **error)
-{
-    static const char select[] = "select s_number from " STAGE " where s_done = 0 and s_own = ";
-    g_autofree char *sql = g_strdup_printf("%s%d", select, own);
-    g_autoptr(Answer) answer = mysql_target_ask(stage->target, sql, strlen(sql), error);
-    if (!answer)
-        return NULL;
-    GArray *missing = g_array_new(FALSE, FALSE, sizeof(guint32));
-    for (guint i = 0; i < answer->n_rows; i++) {
-        guint32 number = (guint32)g_ascii_strtoull(answer_get(answer, i, 0), NULL, 10);
-        g_array_append_val(missing, number);
-    }
-    return missing;
-}
+#define INCOMPLETE " where s_done = 0 and s_kind <> 'd' and s_base = %d"
 
 bool mysql_stage_complete(MysqlStage *stage, bool own, GArray **missing, GError **error)
 {
+    int base = own ? BASE_OWN : BASE_OTHER;
     GHashTableIter iter;
     gpointer mask;
-    g_hash_table_iter_init(&iter, stage->masks);
+    g_hash_table_iter_init(&iter, stage->masks[base]);
     while (g_hash_table_iter_next(&iter, &mask, NULL))
         if (!complete_masked(stage, own, mask, error))
             return false;
-    *missing = find_missing(stage, own, error);
-    return *missing != NULL;
+    g_autoptr(GString) sql = g_string_new(NULL);
+    g_string_printf(sql, "select s_number from " STAGE INCOMPLETE, base);
+    *missing = ask_numbers(stage, sql, error);
+    if (!*missing || (*missing)->len == 0)
+        return *missing != NULL;
+    g_string_printf(sql, "update " STAGE " set s_kind = 'd'" INCOMPLETE, base);
+    return run(stage, sql, NULL, error);
+}
+
+bool mysql_stage_delete(MysqlStage *stage, MysqlStageKeys keys, GError **error)
+{
+    static const char *const conditions[] = {[STAGE_DELETES] = "s.s_kind = 'd'",
+                                             [STAGE_COMPLETE] = "s.s_kind = 'u' and s.s_done = 1",
+                                             [STAGE_UPDATES] = "s.s_kind = 'u'"};
+    g_autoptr(GString) sql = g_string_new("delete t from ");
+    append_join(sql, stage->table, false);
+    g_string_append_printf(sql, " where %s", conditions[keys]);
+    return run(stage, sql, NULL, error);
+}
+
+#define IN_PLACE " where s.s_kind = 'u' and s.s_base <> 2"
+
+/* " set t.a = s.c1, ..."; false where there is nothing to set. */
+static bool append_set(GString *sql, const Table *table, const char *mask)
+{
+    const char *separator = " set ";
+    for (guint i = 0; i < table->n_columns; i++) {
+        const Column *column = &table->columns[i];
+        bool unchanged = column->key_place < 0 && mask[0] && mask[i] == '1';
+        if (!row_sql_is_set(column, unchanged))
+            continue;
+        g_string_append(sql, separator);
+        append_field(sql, column);
+        g_string_append(sql, " = ");
+        if (unchanged)
+            append_field(sql, column);
+        else
+            g_string_append_printf(sql, "s.c%u", i + 1);
+        separator = ", ";
+    }
+    return separator[0] == ',';
+}
+
+static bool update_masked(MysqlStage *stage, const char *mask, gint64 *found, GError **error)
+{
+    gint64 rows = 0;
+    g_autoptr(GString) sql = g_string_new("update ");
+    append_join(sql, stage->table, false);
+    if (!append_set(sql, stage->table, mask))
+        return true;
+    g_string_append_printf(sql, IN_PLACE " and s.s_mask = '%s'", mask);
+    bool done = run(stage, sql, &rows, error);
+    *found += rows;
+    return done;
+}
+
+static bool update_all(MysqlStage *stage, guint base, gint64 *found, GError **error)
+{
+    GHashTableIter iter;
+    gpointer mask;
+    g_hash_table_iter_init(&iter, stage->masks[base]);
+    while (g_hash_table_iter_next(&iter, &mask, NULL))
+        if (!update_masked(stage, mask, found, error))
+            return false;
+    return true;
+}
+
+bool mysql_stage_update(MysqlStage *stage, GArray **absent, GError **error)
+{
+    const Table *table = stage->table;
+    gint64 found = 0;
+    if (!update_all(stage, BASE_NONE, &found, error) || !update_all(stage, BASE_OWN, &found, error))
+        return false;
+    *absent = g_array_new(FALSE, FALSE, sizeof(guint32));
+    if (found == stage->updates)
+        return true;
+    g_autoptr(GString) sql = g_string_new("select s.s_number from " STAGE " s left join ");
+    append_target(sql, table);
+    g_string_append(sql, " t on ");
+    append_match(sql, table, false);
+    g_string_append(sql, IN_PLACE " and ");
+    append_field(sql, &table->columns[table->key[0]]);
+    g_string_append(sql, " is null");
+    g_clear_pointer(absent, g_array_unref);
+    *absent = ask_numbers(stage, sql, error);
+    return *absent != NULL;
 }
 
 bool mysql_stage_insert(MysqlStage *stage, GError **error)
 {
     const Table *table = stage->table;
     g_autoptr(GString) sql = g_string_new("insert into ");
-    mysql_session_append_qualified(sql, table->target_schema, table->target_name);
+    append_target(sql, table);
     for (guint i = 0; i < table->n_columns; i++) {
         g_string_append(sql, i > 0 ? ", " : " (");
         mysql_session_append_identifier(sql, table->columns[i].name);
@@ -240,12 +405,6 @@ bool mysql_stage_insert(MysqlStage *stage, GError **error)
     g_string_append(sql, ") select ");
     for (guint i = 0; i < table->n_columns; i++)
         g_string_append_printf(sql, "%sc%u", i > 0 ? ", " : "", i + 1);
-    g_string_append(sql, " from " STAGE " where s_done = 1");
-    return run(stage, sql, error);
-}
-
-bool mysql_stage_drop(MysqlStage *stage, GError **error)
-{
-    g_autoptr(GString) sql = g_string_new("drop temporary table " STAGE);
-    return run(stage, sql, error);
+    g_string_append(sql, " from " STAGE " where s_done = 1 and s_kind <> 'd'");
+    return run(stage, sql, NULL, error);
 }

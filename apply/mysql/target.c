@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define LOAD_FROM 2000
+#define STAGE_FROM 200
 #define LONGEST_STATEMENT_S 86400 /* an index of a large table */
 
 /* Statements follow each other in a transaction of theirs as in PostgreSQL's: each sees what is
@@ -52,6 +53,7 @@ static Target *my_open(const Endpoint *endpoint, const char *label, GError **err
     Target *target = g_new0(Target, 1);
     target->mysql = mysql;
     target->load_from = LOAD_FROM;
+    target->stage_from = STAGE_FROM;
     target->label = g_strdup(endpoint->label);
     target->mariadb = mysql_session_is_mariadb(mysql);
     if (set_up(target, error) && mysql_target_take_badge(target, label, error))

@@ -1,9 +1,11 @@
 /*
- * TargetOps.write, table by table: truncations; deletes and updates by key, one statement a row and
- * many in a round trip (script.h); then the updates that found no row and the new rows, in bulk.
+ * TargetOps.write, table by table: truncations; deletes and updates by key; then the updates that
+ * found no row and the new rows, in bulk. The deletes and updates of small batches are one
+ * statement a row and many in a round trip (script.h), those of large ones are set-wise through a
+ * stage (stage.h).
  *
- * Rows whose unchanged cells come from the row of another key are completed first in a stage
- * (stage.h), before that row changes, and then replaced.
+ * Rows whose unchanged cells come from the row of another key are completed first in the stage,
+ * before that row changes, and then replaced.
  *
  * Where a unique value moves between rows, an update or insert may meet it before its old owner has
  * let go. Tables with such constraints are written behind a savepoint; on a violation the batch's
@@ -32,6 +34,7 @@ typedef struct Writing {
     NetTable *net;
     const Table *table;
     bool consistent;
+    bool large; /* has a row that may be too large for a statement, and can be loaded */
     MysqlStage stage;
     GArray *rows; /* StagedRow */
     StageCounts counts;
@@ -53,42 +56,62 @@ static bool from_other_base(const StagedRow *row)
     return row->partial && !row->own_base;
 }
 
+/* What is not inserted from here. */
+static bool is_for_the_stage(const StagedRow *row)
+{
+    return row->kind != 'i' || row->partial;
+}
+
+typedef void (*WritingRow)(Writing *writing, StagedRow *row);
+
+/* Calls each for the rows with these numbers (guint32). */
+static void for_each_numbered(Writing *writing, const GArray *numbers, WritingRow each)
+{
+    g_autoptr(GHashTable) set = g_hash_table_new(NULL, NULL);
+    if (numbers->len == 0)
+        return;
+    for (guint i = 0; i < numbers->len; i++)
+        g_hash_table_add(set, GUINT_TO_POINTER(g_array_index(numbers, guint32, i)));
+    for (guint i = 0; i < writing->rows->len; i++)
+        if (g_hash_table_contains(set, GUINT_TO_POINTER(row_at(writing, i)->number)))
+            each(writing, row_at(writing, i));
+}
+
+/* An update has not found it. */
+static void is_absent(Writing *writing, StagedRow *row)
+{
+    if (row->partial)
+        row->row->missing = true;
+    else
+        g_ptr_array_add(writing->inserts, row);
+}
+
+/* Its key goes away with the row that its cells were to come from. */
+static void is_missing(Writing *writing, StagedRow *row)
+{
+    (void)writing;
+    row->row->missing = true;
+    row->kind = 'd';
+    row->partial = false;
+}
+
 /* --- One statement a row ---------------------------------------------------------------------- */
 
-typedef bool (*RowFilter)(const StagedRow *row);
-
-static bool is_deleted(const StagedRow *row)
+static bool delete_row(Writing *writing, Script *script, StagedRow *row, GError **error)
 {
-    return row->kind == 'd';
+    return (row_sql_append_delete(script->text, writing->table, &row->row->key, error) ||
+            row_text_prefix(writing->table, &row->row->key, error)) &&
+           script_end_statement(script, row, error);
 }
 
-/* Beside those that are deleted anyway. */
-static bool is_replaced_from_other(const StagedRow *row)
-{
-    return row->kind == 'u' && from_other_base(row);
-}
-
-static bool is_updated(const StagedRow *row)
-{
-    return row->kind == 'u';
-}
-
-static bool is_updated_in_place(const StagedRow *row)
-{
-    return row->kind == 'u' && !from_other_base(row);
-}
-
-static bool delete_rows(Writing *writing, RowFilter filter, GError **error)
+static bool delete_rows(Writing *writing, GError **error)
 {
     Script script;
     bool ok = true;
     script_init(&script, writing->target, writing->table, NULL, NULL);
-    for (guint i = 0; ok && i < writing->rows->len; i++) {
-        StagedRow *row = row_at(writing, i);
-        if (filter(row))
-            ok = row_sql_append_delete(script.text, writing->table, &row->row->key, error) &&
-                 script_end_statement(&script, row, error);
-    }
+    for (guint i = 0; ok && i < writing->rows->len; i++)
+        if (row_at(writing, i)->kind == 'd')
+            ok = delete_row(writing, &script, row_at(writing, i), error);
     ok = ok && script_send(&script, error);
     script_clear(&script);
     return ok;
@@ -96,11 +119,8 @@ static bool delete_rows(Writing *writing, RowFilter filter, GError **error)
 
 static void updated(void *user, StagedRow *row, gint64 found)
 {
-    Writing *writing = user;
-    if (row->partial)
-        row->row->missing = found == 0;
-    else if (found == 0)
-        g_ptr_array_add(writing->inserts, row);
+    if (found == 0)
+        is_absent(user, row);
 }
 
 static bool update_row(Writing *writing, Script *script, StagedRow *row, GError **error)
@@ -115,9 +135,11 @@ static bool update_rows(Writing *writing, GError **error)
     Script script;
     bool ok = true;
     script_init(&script, writing->target, writing->table, updated, writing);
-    for (guint i = 0; ok && i < writing->rows->len; i++)
-        if (is_updated_in_place(row_at(writing, i)))
-            ok = update_row(writing, &script, row_at(writing, i), error);
+    for (guint i = 0; ok && i < writing->rows->len; i++) {
+        StagedRow *row = row_at(writing, i);
+        if (row->kind == 'u' && !from_other_base(row))
+            ok = update_row(writing, &script, row, error);
+    }
     ok = ok && script_send(&script, error);
     script_clear(&script);
     return ok;
@@ -136,12 +158,18 @@ static bool put_image(Bulk *bulk, const Table *table, const NetRow *row, GError 
     return bulk_end_row(bulk, error);
 }
 
+static bool to_be_loaded(const Writing *writing, guint n)
+{
+    return writing->large || n >= writing->target->load_from;
+}
+
 static void bulk_start(Bulk *bulk, const Writing *writing)
 {
     const Table *table = writing->table;
     g_autoptr(GString) name = g_string_new(NULL);
     mysql_session_append_qualified(name, table->target_schema, table->target_name);
-    bulk_init(bulk, writing->target, name->str, writing->inserts->len >= writing->target->load_from);
+    bulk_init(bulk, writing->target, name->str,
+              writing->inserts->len >= writing->target->load_from);
     for (guint i = 0; i < table->n_columns; i++)
         bulk_add_column(bulk, table->columns[i].name, &table->columns[i]);
 }
@@ -173,25 +201,26 @@ static void gather_inserts(Writing *writing, bool all)
     }
 }
 
-/* --- Rows with unchanged cells ---------------------------------------------------------------- */
+/* --- The stage -------------------------------------------------------------------------------- */
 
-/* The key of a row goes away with the row that its cells were to come from. */
 static bool complete(Writing *writing, bool own, GError **error)
 {
     g_autoptr(GArray) missing = NULL;
+    if ((own ? writing->counts.own_base : writing->counts.other_base) == 0)
+        return true;
     if (!mysql_stage_complete(&writing->stage, own, &missing, error))
         return false;
-    g_autoptr(GHashTable) numbers = g_hash_table_new(NULL, NULL);
-    for (guint i = 0; i < missing->len; i++)
-        g_hash_table_add(numbers, GUINT_TO_POINTER(g_array_index(missing, guint32, i)));
-    for (guint i = 0; i < writing->rows->len; i++) {
-        StagedRow *row = row_at(writing, i);
-        if (!row->partial || !g_hash_table_contains(numbers, GUINT_TO_POINTER(row->number)))
-            continue;
-        row->row->missing = true;
-        row->kind = 'd';
-        row->partial = false;
-    }
+    for_each_numbered(writing, missing, is_missing);
+    return true;
+}
+
+static bool write_set_wise(Writing *writing, GError **error)
+{
+    g_autoptr(GArray) absent = NULL;
+    if (!mysql_stage_delete(&writing->stage, STAGE_DELETES, error) ||
+        !mysql_stage_update(&writing->stage, &absent, error))
+        return false;
+    for_each_numbered(writing, absent, is_absent);
     return true;
 }
 
@@ -206,36 +235,54 @@ static bool classify(Writing *writing, GError **error)
     return true;
 }
 
+/* A literal takes at most two bytes and some for each of the value. */
+static bool has_large_row(const Writing *writing)
+{
+    if (!writing->target->local_infile)
+        return false;
+    for (guint i = 0; i < writing->net->n_rows; i++)
+        if (row_bytes(&writing->net->rows[i]->row) > writing->target->max_packet / 3)
+            return true;
+    return false;
+}
+
+static bool load(Writing *writing, bool (*wanted)(const StagedRow *), GError **error)
+{
+    mysql_stage_clear(&writing->stage);
+    mysql_stage_init(&writing->stage, writing->target, writing->table);
+    return mysql_stage_load(&writing->stage, writing->rows, wanted,
+                            to_be_loaded(writing, writing->rows->len), error) &&
+           complete(writing, false, error);
+}
+
 static bool write_in_place(Writing *writing, GError **error)
 {
     if (!classify(writing, error))
         return false;
-    bool staged = writing->counts.other_base > 0;
-    if (staged && (!mysql_stage_load(&writing->stage, writing->rows, false, error) ||
-                   !complete(writing, false, error)))
+    bool others = writing->counts.other_base > 0;
+    bool many = writing->large ||
+                writing->counts.deletes + writing->counts.updates >= writing->target->stage_from;
+    if ((many || others) && !load(writing, many ? is_for_the_stage : from_other_base, error))
         return false;
-    if (!delete_rows(writing, is_deleted, error) || !update_rows(writing, error) ||
-        (staged && !delete_rows(writing, is_replaced_from_other, error)))
+    if (many ? !write_set_wise(writing, error)
+             : !delete_rows(writing, error) || !update_rows(writing, error))
         return false;
     gather_inserts(writing, false);
-    return insert_rows(writing, error) && (!staged || (mysql_stage_insert(&writing->stage, error) &&
-                                                       mysql_stage_drop(&writing->stage, error)));
+    return (!others || mysql_stage_delete(&writing->stage, STAGE_COMPLETE, error)) &&
+           insert_rows(writing, error) && (!others || mysql_stage_insert(&writing->stage, error)) &&
+           (!(many || others) || mysql_stage_drop(&writing->stage, error));
 }
 
 static bool replace(Writing *writing, GError **error)
 {
-    if (!classify(writing, error))
-        return false;
-    bool staged = writing->counts.other_base + writing->counts.own_base > 0;
-    if (staged && (!mysql_stage_load(&writing->stage, writing->rows, true, error) ||
-                   !complete(writing, false, error)))
-        return false;
-    if (!delete_rows(writing, is_deleted, error) || (staged && !complete(writing, true, error)) ||
-        !delete_rows(writing, is_updated, error))
+    if (!classify(writing, error) || !load(writing, is_for_the_stage, error) ||
+        !mysql_stage_delete(&writing->stage, STAGE_DELETES, error) ||
+        !complete(writing, true, error) ||
+        !mysql_stage_delete(&writing->stage, STAGE_UPDATES, error))
         return false;
     gather_inserts(writing, true);
-    return insert_rows(writing, error) && (!staged || (mysql_stage_insert(&writing->stage, error) &&
-                                                       mysql_stage_drop(&writing->stage, error)));
+    return insert_rows(writing, error) && mysql_stage_insert(&writing->stage, error) &&
+           mysql_stage_drop(&writing->stage, error);
 }
 
 /* A value that does not fit fails again in replace, which then tells of it. */
@@ -261,6 +308,7 @@ static bool write_table(Target *target, NetTable *net, bool consistent, GError *
     Writing writing = {.target = target, .net = net, .table = net->table, .consistent = consistent};
     writing.rows = g_array_sized_new(FALSE, FALSE, sizeof(StagedRow), net->n_rows);
     writing.inserts = g_ptr_array_new();
+    writing.large = has_large_row(&writing);
     mysql_stage_init(&writing.stage, target, net->table);
     bool ok = net->table->other_unique ? write_behind_savepoint(&writing, error)
                                        : write_in_place(&writing, error);

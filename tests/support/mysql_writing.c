@@ -15,7 +15,9 @@
 
 MysqlWriting mysql_writing;
 
-static int open_group(const char *variable, bool load)
+typedef enum { ROW_BY_ROW, SET_WISE, LOADING } Way;
+
+static int open_group(const char *variable, Way way)
 {
     g_autoptr(GError) error = NULL;
     mysql_writing.postgres = scratch_new("DROVER_TEST_TARGET");
@@ -26,34 +28,25 @@ static int open_group(const char *variable, bool load)
     MUST(mysql_writing.target = mysql_target_ops.connect(&mysql_writing.scratch->endpoint,
                                                          "drover shop apply", &error));
     MUST(mysql_target_ops.prepare_writes(mysql_writing.target, &error));
-    mysql_writing.target->local_infile = load;
+    mysql_writing.target->local_infile = way == LOADING;
     mysql_writing.target->load_from = 0;
+    mysql_writing.target->stage_from = way == ROW_BY_ROW ? G_MAXUINT : 0;
     return 0;
 }
 
-static int open_mysql(void **state)
-{
-    (void)state;
-    return open_group("DROVER_TEST_MYSQL", false);
-}
+#define OPEN_GROUP(name, variable, way)                                                            \
+    static int name(void **state)                                                                  \
+    {                                                                                              \
+        (void)state;                                                                               \
+        return open_group(variable, way);                                                          \
+    }
 
-static int open_mysql_loading(void **state)
-{
-    (void)state;
-    return open_group("DROVER_TEST_MYSQL", true);
-}
-
-static int open_mariadb(void **state)
-{
-    (void)state;
-    return open_group("DROVER_TEST_MARIADB", false);
-}
-
-static int open_mariadb_loading(void **state)
-{
-    (void)state;
-    return open_group("DROVER_TEST_MARIADB", true);
-}
+OPEN_GROUP(open_mysql_rows, "DROVER_TEST_MYSQL", ROW_BY_ROW)
+OPEN_GROUP(open_mysql_sets, "DROVER_TEST_MYSQL", SET_WISE)
+OPEN_GROUP(open_mysql_load, "DROVER_TEST_MYSQL", LOADING)
+OPEN_GROUP(open_mariadb_rows, "DROVER_TEST_MARIADB", ROW_BY_ROW)
+OPEN_GROUP(open_mariadb_sets, "DROVER_TEST_MARIADB", SET_WISE)
+OPEN_GROUP(open_mariadb_load, "DROVER_TEST_MARIADB", LOADING)
 
 static int close_group(void **state)
 {
@@ -69,10 +62,12 @@ int mysql_writing_run_all(const struct CMUnitTest *tests, gsize n)
     static const struct {
         const char *name;
         CMFixtureFunction open;
-    } groups[] = {{"MySQL, INSERT", open_mysql},
-                  {"MySQL, LOAD DATA", open_mysql_loading},
-                  {"MariaDB, INSERT", open_mariadb},
-                  {"MariaDB, LOAD DATA", open_mariadb_loading}};
+    } groups[] = {{"MySQL, row by row", open_mysql_rows},
+                  {"MySQL, set-wise", open_mysql_sets},
+                  {"MySQL, set-wise and loading", open_mysql_load},
+                  {"MariaDB, row by row", open_mariadb_rows},
+                  {"MariaDB, set-wise", open_mariadb_sets},
+                  {"MariaDB, set-wise and loading", open_mariadb_load}};
     int failed = 0;
     for (gsize i = 0; i < G_N_ELEMENTS(groups); i++)
         failed += _cmocka_run_group_tests(groups[i].name, tests, n, groups[i].open, close_group);

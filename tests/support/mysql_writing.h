@@ -3,7 +3,8 @@
  * target: a scratch database with a session that is prepared for writes, and the table t, which
  * each test makes anew. A PostgreSQL server turns the tests' texts into canonical cells.
  *
- * Groups of tests are run on both servers, with INSERT statements and with LOAD DATA.
+ * Groups of tests are run on both servers and in every way of writing: row by row, set-wise through
+ * a stage, and set-wise with LOAD DATA in place of INSERT.
  */
 #pragma once
 
@@ -26,7 +27,7 @@ typedef struct MysqlWriting {
 /* Of the running group. */
 extern MysqlWriting mysql_writing;
 
-/* Runs them on both servers and in both ways; the number of those that failed. */
+/* Runs them on both servers in every way; the number of those that failed. */
 #define mysql_writing_run_groups(tests) mysql_writing_run_all(tests, G_N_ELEMENTS(tests))
 int mysql_writing_run_all(const struct CMUnitTest *tests, gsize n);
 
