@@ -82,17 +82,44 @@ static bool install(const TargetOps *ops, Target *target, GError **error)
            run(ops, target, "commit", error);
 }
 
+static bool lock_install(const TargetOps *ops, Target *target, GError **error)
+{
+    g_autoptr(Answer) answer =
+        ops->execute(target, embedded_control_install_lock_mysql, 0, NULL, error);
+    if (answer != NULL && !control_bool(answer_get(answer, 0, 0))) {
+        g_set_error(error, DROVER_ERROR, DROVER_ERROR_RETRY,
+                    "another session has been at it for a minute");
+        return false;
+    }
+    return answer != NULL;
+}
+
+/* Where each statement is a transaction of its own. */
+static bool install_in_parts(const TargetOps *ops, Target *target, GError **error)
+{
+    if (!lock_install(ops, target, error)) {
+        return false;
+    }
+    bool done = run(ops, target, embedded_control_mysql, error);
+    run(ops, target, embedded_control_install_unlock_mysql, NULL);
+    return done;
+}
+
+static bool install_at_once(const TargetOps *ops, Target *target, GError **error)
+{
+    if (install(ops, target, error)) {
+        return true;
+    }
+    run(ops, target, "rollback", NULL);
+    return false;
+}
+
 bool control_install(const TargetOps *ops, Target *target, GError **error)
 {
-    bool transactional = has_transactional_ddl(ops);
-    if (transactional ? install(ops, target, error)
-                      : run(ops, target, embedded_control_mysql, error)) {
+    if ((has_transactional_ddl(ops) ? install_at_once : install_in_parts)(ops, target, error)) {
         return true;
     }
     g_prefix_error(error, "creating drover's own tables: ");
-    if (transactional) {
-        run(ops, target, "rollback", NULL);
-    }
     return false;
 }
 

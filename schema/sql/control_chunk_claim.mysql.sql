@@ -3,7 +3,7 @@ set @drover_table = null, @drover_chunk = null;
 select table_id, chunk into @drover_table, @drover_chunk
   from drover.chunk force index (by_place)
  where migration = $1 and state = 'todo'
- order by migration, state, place, table_id, chunk
+ order by place, table_id, chunk
  limit 1
    for update skip locked;
 update drover.chunk set session = connection_id()

@@ -6,7 +6,7 @@ select t.id into @drover_table
    and not exists (select 1 from drover.chunk c
                     where c.migration = $1 and c.table_id = t.id and c.state = 'todo')
    and is_used_lock(sha2(concat_ws('/', 'drover', $1, 'key', t.id), 224)) is null
- order by t.migration desc, t.bytes_total desc, t.id desc
+ order by t.bytes_total desc, t.id desc
  limit 1
    for update skip locked;
 update drover.tables set session = connection_id() where migration = $1 and id = @drover_table;

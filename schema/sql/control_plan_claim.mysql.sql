@@ -3,7 +3,7 @@ set @drover_table = null;
 select id into @drover_table
   from drover.tables force index (by_size)
  where migration = $1 and state = 'planned'
- order by migration desc, bytes_total desc, id desc
+ order by bytes_total desc, id desc
  limit 1
    for update skip locked;
 update drover.tables set session = connection_id() where migration = $1 and id = @drover_table;
