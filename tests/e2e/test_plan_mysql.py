@@ -261,7 +261,7 @@ def test_actions_of_foreign_keys_inside_of_innodb(plan_from):
 
 
 def test_actions_of_foreign_keys_whose_parent_stays(shop, plan_from):
-    server, tables = shop["mariadb"], "tables: [{source: shop.*, exclude: [parent]}]"
+    server, tables = shop["mariadb"], "tables: [{source: shop.*, exclude: [shop.parent]}]"
     run(server, *FAMILY)
     plan = plan_from(server, tables=tables)
     assert "move shop.parent too" in plan.one("table.shop.child")["text"]
