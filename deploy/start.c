@@ -219,10 +219,11 @@ static bool match_source(Start *start, const Stored *stored, const Preflight *fo
     if (g_strcmp0(stored->source_identity, found->source_identity) == 0)
         return true;
     g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
-                "%s is not the server that migration %s started on: its identity (system "
-                "identifier/timeline) is %s and was %s; its log cannot be gone on with. Connect to "
-                "the right server, or `drover drop` the migration and begin anew",
+                "%s is not the server that migration %s started on: its identity%s is %s and was "
+                "%s; its log cannot be gone on with. Connect to the right server, or `drover drop` "
+                "the migration and begin anew",
                 start->migration->source->label, start->migration->name,
+                migration_has_slot(start->migration) ? " (system identifier/timeline)" : "",
                 found->source_identity != NULL ? found->source_identity : "unknown",
                 stored->source_identity != NULL ? stored->source_identity : "unknown");
     return false;
