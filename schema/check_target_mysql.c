@@ -13,6 +13,10 @@
 static const MysqlSetting settings[] = {
     {OF_MYSQL, "super_read_only", "OFF", FINDING_FAIL, "nobody may write", QUIET},
     {OF_BOTH, "innodb_read_only", "OFF", FINDING_FAIL, "nobody may write", NEEDS_START | QUIET},
+    {OF_MYSQL, "sql_require_primary_key", "OFF", FINDING_FAIL,
+     "drover's temporary tables have none", QUIET},
+    {OF_MARIADB, "innodb_force_primary_key", "OFF", FINDING_FAIL,
+     "drover's temporary tables have none", QUIET},
     {OF_BOTH, "local_infile", "ON", FINDING_WARN,
      "rows are copied by insert statements, which takes longer", 0},
     {OF_MARIADB, "wsrep_on", "OFF", FINDING_WARN,
@@ -58,6 +62,16 @@ static void check_engine(const MysqlSide *side)
                        "the target",
                        "innodb_force_recovery is %s: nobody may write",
                        mysql_side_get(side, "innodb_force_recovery"));
+}
+
+/* What is written at read committed can only be logged as rows. */
+static void check_log_format(const MysqlSide *side)
+{
+    const char *format = mysql_side_get(side, "binlog_format");
+    g_autofree char *remedy = mysql_side_set(side, "binlog_format", "row");
+    if (mysql_side_is_on(side, "log_bin") && g_strcmp0(format, "STATEMENT") == 0)
+        mysql_side_add(side, FINDING_FAIL, "binlog_format", remedy,
+                       "binlog_format is STATEMENT: the target cannot log what drover writes");
 }
 
 /* A row that the source could take must be one that the target can. */
@@ -184,6 +198,7 @@ bool check_target_mysql(Check *check, GError **error)
     mysql_side_add_settings(&side, settings, G_N_ELEMENTS(settings));
     check_read_only(&side);
     check_engine(&side);
+    check_log_format(&side);
     check_privileges(&side);
     return check_packets(&side, error) && check_empty(&side, error);
 }

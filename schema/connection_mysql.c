@@ -8,9 +8,14 @@
 #define CONNECT_TIMEOUT 10
 #define LARGEST_PACKET (1UL << 30) /* what servers allow at most */
 
+/* The comments are executed by MariaDB alone, and by MySQL alone. */
 #define PINNED_SETTINGS                                                                            \
     "SET SESSION time_zone='+00:00', wait_timeout=86400, net_read_timeout=3600, "                  \
-    "net_write_timeout=86400, character_set_results=NULL, sql_mode='NO_BACKSLASH_ESCAPES"
+    "net_write_timeout=86400, autocommit=1, completion_type=0, "                                   \
+    "/*M!100600 max_statement_time=0, idle_transaction_timeout=0, "                                \
+    "idle_write_transaction_timeout=0, idle_readonly_transaction_timeout=0, */"                    \
+    "/*!80000 max_execution_time=0, */"                                                            \
+    "character_set_results=NULL, sql_mode='NO_BACKSLASH_ESCAPES"
 
 static const char pinned_settings[] = PINNED_SETTINGS "'";
 

@@ -322,6 +322,10 @@ TARGET_SETTINGS = [
     ("mariadb", "max_allowed_packet", "1048576", "134217728", ("WARN", "target.max_allowed_packet")),
     ("mysql", "read_only", "on", "off", ("WARN", "target.read_only")),
     ("mariadb", "read_only", "on", "off", ("WARN", "target.read_only")),
+    ("mysql", "binlog_format", "statement", "row", ("FAIL", "target.binlog_format")),
+    ("mariadb", "binlog_format", "statement", "row", ("FAIL", "target.binlog_format")),
+    ("mysql", "sql_require_primary_key", "on", "off", ("FAIL", "target.sql_require_primary_key")),
+    ("mariadb", "innodb_force_primary_key", "on", "off", ("FAIL", "target.innodb_force_primary_key")),
     ("mariadb", "enforce_storage_engine", "MyISAM", "null", ("FAIL", "target.enforce_storage_engine")),
 ]
 
