@@ -6,7 +6,7 @@
  * what is in the files before must be among them, which is waited for.
  *
  * An XA transaction that is prepared but not committed at P0 would come into the stream without its
- * changes: there must be none.
+ * changes: P0 is taken between two looks that find none, which is waited for.
  */
 #include "capture/mysql/binlog_dump.h"
 #include "capture/mysql/executed.h"
@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define WAIT_LIMIT (30 * G_USEC_PER_SEC)
+#define XA_LIMIT (5 * G_USEC_PER_SEC)
 #define WAIT_POLL (20 * 1000)
 
 static bool check_no_xa(Source *source, GError **error)
@@ -132,11 +133,9 @@ static bool start_of_mariadb(Source *source, Position *start, char **resume, GEr
     return done;
 }
 
-bool mysql_source_setup(Source *source, const Migration *migration, Position *start, char **resume,
-                        char **snapshot, GError **error)
+static bool start_without_xa(Source *source, Position *start, char **resume, GError **error)
 {
-    *snapshot = *resume = NULL;
-    if (!mysql_source_check_log(source, migration, error) || !check_no_xa(source, error))
+    if (!check_no_xa(source, error))
         return false;
     bool found = source->mariadb ? start_of_mariadb(source, start, resume, error)
                                  : start_of_mysql(source, start, resume, error);
@@ -144,6 +143,26 @@ bool mysql_source_setup(Source *source, const Migration *migration, Position *st
         return true;
     g_clear_pointer(resume, g_free);
     return false;
+}
+
+bool mysql_source_setup(Source *source, const Migration *migration, Position *start, char **resume,
+                        char **snapshot, GError **error)
+{
+    gint64 limit = g_get_monotonic_time() + XA_LIMIT;
+    GError *problem = NULL;
+    *snapshot = *resume = NULL;
+    if (!mysql_source_check_log(source, migration, error))
+        return false;
+    while (!start_without_xa(source, start, resume, &problem)) {
+        if (!g_error_matches(problem, DROVER_ERROR, DROVER_ERROR_NO) ||
+            g_get_monotonic_time() > limit) {
+            g_propagate_error(error, problem);
+            return false;
+        }
+        g_clear_error(&problem);
+        g_usleep(WAIT_POLL);
+    }
+    return true;
 }
 
 bool mysql_source_drop(Source *source, const Migration *migration, GError **error)
