@@ -208,7 +208,7 @@ static void pause_or_resume(void)
     Target *session = sim_target_ops.connect(world.migration.target, "drover shop pause", NULL);
     Control control = {&sim_target_ops, session, &world.migration};
     trace("target: %s", paused ? "resume" : "pause");
-    control_set(&control, "paused", paused ? "false" : "true", NULL);
+    control_set(&control, "paused", paused ? "0" : "1", NULL);
     sim_target_ops.close(session);
     COVER(pause);
 }
