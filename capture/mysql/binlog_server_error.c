@@ -40,6 +40,9 @@ static const struct {
      "the server's history is another one: it was restored or failed over; copy again"},
     {"slave has diverged", DROVER_ERROR_PERSON,
      "the server's history is another one: it was restored or failed over; copy again"},
+    {"anonymous transaction", DROVER_ERROR_PERSON,
+     "a transaction was logged without a GTID while gtid_mode was not ON: set it ON, then copy "
+     "again"},
     {"GTID_MODE", DROVER_ERROR_NO, "set gtid_mode=ON on the source, or use the position of a file"},
     {"checksum", DROVER_ERROR_PERSON, "the server's binlog file is damaged"},
     {"", DROVER_ERROR_PERSON, "the server cannot send its binlog from this position"},

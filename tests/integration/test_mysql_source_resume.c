@@ -126,6 +126,85 @@ static void test_a_stream_goes_on_at_every_boundary(void **state)
     }
 }
 
+/* Tags of MySQL, domains of MariaDB. */
+static void test_a_stream_goes_on_among_several_origins(void **state)
+{
+    (void)state;
+    EACH_SERVER(bench, tables_sql)
+    {
+        const char *other = bench->scratch->mariadb ? "set gtid_domain_id = 7"
+                                                    : "set gtid_next = 'AUTOMATIC:tagged'";
+        const char *usual =
+            bench->scratch->mariadb ? "set gtid_domain_id = 0" : "set gtid_next = 'AUTOMATIC'";
+        for (guint i = 0; i < 3; i++) {
+            mysql_scratch_run(bench->scratch, "insert into a values (%u, 'x')", 10 * i + 1);
+            mysql_scratch_run(bench->scratch, "%s", other);
+            mysql_scratch_run(bench->scratch, "insert into a values (%u, 'x')", 10 * i + 2);
+            mysql_scratch_run(bench->scratch, "insert into a values (%u, 'x')", 10 * i + 3);
+            mysql_scratch_run(bench->scratch, "%s", usual);
+        }
+        expect_same_from_everywhere(bench, 9);
+    }
+}
+
+/* The rights that the preflight asks for are enough. */
+static void test_an_account_with_few_rights_streams_and_reads(void **state)
+{
+    (void)state;
+    for (guint i = 0; i < G_N_ELEMENTS(servers); i++) {
+        MysqlBench *bench = mysql_bench_new(servers[i], tables_sql);
+        MysqlScratch *scratch = bench->scratch;
+        Endpoint *endpoint = bench->migration->source;
+        GError *error = NULL;
+        ReadBounds bounds;
+        mysql_scratch_run(scratch, "create user %s@'127.0.0.1' identified by 'x'", scratch->name);
+        mysql_scratch_run(scratch, "grant replication slave, %s on *.* to %s@'127.0.0.1'",
+                          scratch->mariadb ? "binlog monitor" : "replication client",
+                          scratch->name);
+        mysql_scratch_run(scratch, "grant select on %s.* to %s@'127.0.0.1'", scratch->name,
+                          scratch->name);
+        g_autofree char *at = g_strdup(strchr(endpoint->url, '@'));
+        g_free(endpoint->url);
+        endpoint->url = g_strdup_printf("mysql://%s%s", scratch->name, at);
+        endpoint->password = g_strdup("x");
+        ops->close(bench->source);
+        ops->close(bench->stream);
+        MUST(bench->source = ops->connect(endpoint, "drover test", &error));
+        MUST(bench->stream = ops->connect(endpoint, "drover test stream", &error));
+        mysql_bench_set_up(bench);
+        mysql_bench_stream(bench, bench->migration->start, bench->migration->start_resume);
+        mysql_bench_run(bench, "insert into a values (1, 'x')");
+        expect_rest(bench, "insert a (1, x)\ncommit\n");
+        MUST(ops->read_begin(bench->source, NULL, &bounds, &error));
+        MUST(ops->read_end(bench->source, &bounds, &error));
+        read_bounds_clear(&bounds);
+        mysql_scratch_run(scratch, "drop user %s@'127.0.0.1'", scratch->name);
+        mysql_bench_free(bench);
+    }
+}
+
+static void test_transactions_without_gtids_are_for_a_person(void **state)
+{
+    (void)state;
+    MysqlBench *bench = mysql_bench_streaming(servers[0], tables_sql);
+    GError *refused = NULL;
+    Position start;
+    char *resume = NULL, *snapshot = NULL;
+    mysql_bench_run(bench, "set global gtid_mode = ON_PERMISSIVE");
+    bool good = ops->setup(bench->source, bench->migration, &start, &resume, &snapshot, &refused);
+    mysql_bench_run(bench, "set gtid_next = 'ANONYMOUS';\ninsert into a values (1, 'x');\n"
+                           "set gtid_next = 'AUTOMATIC';\nset global gtid_mode = ON;\n"
+                           "flush binary logs");
+    assert_false(good);
+    assert_true(g_error_matches(refused, DROVER_ERROR, DROVER_ERROR_NO));
+    assert_non_null(strstr(refused->message, "gtid_mode"));
+    g_autoptr(GError) error = mysql_bench_failure(bench);
+    assert_true(g_error_matches(error, DROVER_ERROR, DROVER_ERROR_PERSON));
+    assert_non_null(strstr(error->message, "gtid_mode"));
+    g_error_free(refused);
+    mysql_bench_free(bench);
+}
+
 static void run_xa(MysqlBench *bench, const char *name, int id)
 {
     mysql_scratch_run(bench->scratch, "xa start '%s'", name);
@@ -477,6 +556,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_stream_goes_on_at_every_boundary),
+        cmocka_unit_test(test_a_stream_goes_on_among_several_origins),
+        cmocka_unit_test(test_an_account_with_few_rights_streams_and_reads),
+        cmocka_unit_test(test_transactions_without_gtids_are_for_a_person),
         cmocka_unit_test(test_a_stream_goes_on_around_prepared_transactions),
         cmocka_unit_test(test_a_lost_connection_is_tried_again),
         cmocka_unit_test(test_another_server_is_refused),
