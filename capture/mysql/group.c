@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define HELD_MEMORY (1024 * 1024)
-#define MARKER_INTERVAL (100 * 1000)
 /* End of statement, no checks of keys or constraints, whole rows, foreign keys done above the
  * engine (MySQL 9.6), so that their rows are logged too. */
 #define KNOWN_ROW_FLAGS 0x9f
@@ -45,128 +44,6 @@ static StreamResult fail(MysqlStream *stream, const char *what, GError **error)
     return STREAM_FAILED;
 }
 
-/* ---- positions ---- */
-
-static const char *resume_text(MysqlStream *stream)
-{
-    const char *since = prepared_since(stream->prepared),
-               *executed = executed_text(stream->executed);
-    if (!since)
-        return executed;
-    g_string_printf(stream->resume, "%s since %s", executed, since);
-    return stream->resume->str;
-}
-
-/* Where the log stands between two groups, if that is news. Whoever waits for a place is told by a
- * marker, of which a busy log needs few and a silent one the last. */
-static StreamResult report(MysqlStream *stream, guint64 offset, bool silent, StreamEvent *event)
-{
-    Position position = {.major = stream->file_number, .minor = offset};
-    const Position *before = silent ? &stream->marked : &stream->reported;
-    if (stream->group.open || position_compare(position, *before) <= 0 ||
-        position_compare(position, stream->reported) < 0)
-        return STREAM_TIMEOUT;
-    gint64 now = g_get_monotonic_time();
-    event->marker = silent || now - stream->last_marker >= MARKER_INTERVAL;
-    if (event->marker) {
-        stream->last_marker = now;
-        stream->marked = position;
-    }
-    stream->reported = stream->position = event->position = position;
-    event->resume = resume_text(stream);
-    return STREAM_POSITION;
-}
-
-/* ---- handing out ---- */
-
-static bool has_changes(const MysqlStream *stream)
-{
-    return stream->pending.truncated || stream->pending.rows || stream->pending.held;
-}
-
-static void fill_truncation(MysqlStream *stream, guint32 table, StreamEvent *event)
-{
-    stream->truncated = table;
-    event->n_truncated = 1;
-    event->truncated = &stream->truncated;
-}
-
-static StreamResult next_held(MysqlStream *stream, StreamEvent *event, GError **error)
-{
-    bool end = false;
-    if (!held_next(stream->group.held, &event->change, &end, error))
-        return STREAM_FAILED;
-    if (event->change.operation == OPERATION_TRUNCATE)
-        fill_truncation(stream, event->change.table, event);
-    if (!end)
-        return STREAM_CHANGE;
-    stream->pending.held = false;
-    g_clear_pointer(&stream->group.held, held_free);
-    return STREAM_TIMEOUT;
-}
-
-static StreamResult next_truncation(MysqlStream *stream, StreamEvent *event)
-{
-    const Table *table = stream->pending.truncated;
-    stream->pending.truncated = NULL;
-    event->change = (Change){
-        .operation = OPERATION_TRUNCATE, .table = table->id, .schema_version = table->version};
-    fill_truncation(stream, table->id, event);
-    return STREAM_CHANGE;
-}
-
-/* To the caller, or to where they are held. */
-static StreamResult next_row(MysqlStream *stream, StreamEvent *event, GError **error)
-{
-    Held *held = stream->group.held;
-    for (;;) {
-        BinlogRowResult result = mysql_decode_next(stream->decode, &event->change, error);
-        if (result == BINLOG_ROWS_FAILED)
-            return STREAM_FAILED;
-        if (result == BINLOG_ROWS_DONE)
-            break;
-        if (!held)
-            return STREAM_CHANGE;
-        if (!held_add(held, &event->change, error))
-            return STREAM_FAILED;
-    }
-    stream->pending.rows = false;
-    return STREAM_TIMEOUT;
-}
-
-static StreamResult next_commit(MysqlStream *stream, StreamEvent *event)
-{
-    stream->pending.commit = stream->group.begun = false;
-    stream->reported = stream->marked = stream->position;
-    event->transaction = (Transaction){.position = stream->position,
-                                       .commit_time = stream->group.commit_time,
-                                       .resume = resume_text(stream)};
-    event->position = stream->position;
-    event->resume = event->transaction.resume;
-    return STREAM_COMMIT;
-}
-
-StreamResult mysql_group_next(MysqlStream *stream, StreamEvent *event, GError **error)
-{
-    MysqlPending *pending = &stream->pending;
-    bool holding = pending->rows && stream->group.held;
-    event->transaction.commit_time = stream->group.commit_time;
-    if (has_changes(stream) && !holding && !stream->group.begun) {
-        stream->group.begun = true;
-        return STREAM_BEGIN;
-    }
-    if (pending->truncated)
-        return next_truncation(stream, event);
-    StreamResult result = STREAM_TIMEOUT;
-    if (pending->rows)
-        result = next_row(stream, event, error);
-    if (result == STREAM_TIMEOUT && pending->held)
-        result = next_held(stream, event, error);
-    if (result == STREAM_TIMEOUT && pending->commit)
-        result = next_commit(stream, event);
-    return result;
-}
-
 /* ---- the ends of groups ---- */
 
 static void forget_savepoints(MysqlGroup *group)
@@ -188,9 +65,9 @@ static StreamResult finish(MysqlStream *stream, StreamEvent *event)
     if (group->held && held_is_empty(group->held))
         g_clear_pointer(&group->held, held_free);
     stream->pending.held = group->held != NULL;
-    stream->pending.commit = group->begun || has_changes(stream);
+    stream->pending.commit = group->begun || mysql_has_pending(stream);
     if (!stream->pending.commit)
-        return report(stream, stream->event.next_position, false, event);
+        return mysql_report(stream, stream->event.next_position, false, event);
     stream->position =
         (Position){.major = stream->file_number, .minor = stream->event.next_position};
     if (group->gtid.mariadb)
@@ -451,7 +328,7 @@ static StreamResult take_rotate(MysqlStream *stream, StreamEvent *event, GError 
     if (!(rotate->flags & BINLOG_EVENT_ARTIFICIAL))
         return STREAM_TIMEOUT;
     return mysql_log_file_number(rotate->file, &stream->file_number, error)
-               ? report(stream, rotate->rotate.position, false, event)
+               ? mysql_report(stream, rotate->rotate.position, false, event)
                : STREAM_FAILED;
 }
 
@@ -480,7 +357,7 @@ static StreamResult take_previous(MysqlStream *stream, StreamEvent *event, GErro
     if (!executed_contains_previous(stream->executed, &stream->event, &contains, error))
         return STREAM_FAILED;
     if (contains)
-        return report(stream, stream->event.next_position, false, event);
+        return mysql_report(stream, stream->event.next_position, false, event);
     mysql_fail_at(&stream->event, error,
                   "the log file begins after transactions that did not come through: the log has "
                   "a gap; start the migration over (drover drop, then run)");
@@ -493,10 +370,10 @@ static StreamResult take_heartbeat(MysqlStream *stream, StreamEvent *event)
     gsize size = strlen(heartbeat->file);
     bool here = heartbeat->heartbeat.file.size == size &&
                 memcmp(heartbeat->heartbeat.file.text, heartbeat->file, size) == 0;
-    return report(stream,
-                  here ? MAX(heartbeat->heartbeat.position, heartbeat->next_position)
-                       : heartbeat->next_position,
-                  true, event);
+    return mysql_report(stream,
+                        here ? MAX(heartbeat->heartbeat.position, heartbeat->next_position)
+                             : heartbeat->next_position,
+                        true, event);
 }
 
 static StreamResult fail_incident(MysqlStream *stream, GError **error)
@@ -549,7 +426,7 @@ StreamResult mysql_group_take(MysqlStream *stream, StreamEvent *event, GError **
         return take_rows(stream, error);
     case BINLOG_STOP:
     case BINLOG_OTHER:
-        return report(stream, stream->event.next_position, false, event);
+        return mysql_report(stream, stream->event.next_position, false, event);
     case BINLOG_ANNOTATE:
     case BINLOG_TABLE_MAP:
     case BINLOG_PAYLOAD:

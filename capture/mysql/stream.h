@@ -1,6 +1,6 @@
 /*
  * Stream: the log of one server as transactions of the migration's tables. stream.c opens the log
- * and waits for it; group.c makes transactions of its events.
+ * and waits for it, group.c makes transactions of its events, handout.c gives them to the caller.
  *
  * What the log has between two GTIDs is a group: a transaction, a part of an XA transaction, or a
  * statement. Its changes are handed out as they come, but for those behind a savepoint and those of
@@ -72,7 +72,17 @@ MysqlStream *mysql_stream_new(const Migration *migration, Position from, const c
 void mysql_group_init(MysqlStream *stream);
 void mysql_group_clear(MysqlStream *stream);
 
+/* handout.c */
+
 /* Hands out what is there. STREAM_TIMEOUT: an event must be read. */
 StreamResult mysql_group_next(MysqlStream *stream, StreamEvent *event, GError **error);
+/* Are there changes to be handed out? */
+bool mysql_has_pending(const MysqlStream *stream);
+/* Where the log stands between two groups, if that is news. Whoever waits for a place is told by a
+ * marker, of which a busy log needs few and a silent one the last. offset: in the file. */
+StreamResult mysql_report(MysqlStream *stream, guint64 offset, bool silent, StreamEvent *event);
+
+/* group.c */
+
 /* Takes stream->event. STREAM_TIMEOUT: nothing to tell yet; ask mysql_group_next. */
 StreamResult mysql_group_take(MysqlStream *stream, StreamEvent *event, GError **error);
