@@ -186,7 +186,6 @@ static bool check_replica(const MysqlSide *side, GError **error)
 /* Their rows appear in no log before the commit, and an XA COMMIT brings none. */
 static bool check_prepared(const MysqlSide *side, GError **error)
 {
-    g_autoptr(GError) problem = NULL;
     g_autofree char *remedy =
         g_strdup_printf("grant xa_recover_admin on *.* to %s;", side->account);
     if (side->check->started)
