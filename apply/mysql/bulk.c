@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define INSERT_BLOCK (1024 * 1024)
+#define INSERT_BLOCK (256 * 1024) /* a longer text costs the server more a row */
 #define LOAD_BLOCK (4 * 1024 * 1024)
 #define PACKET_RESERVE 1024 /* of max_allowed_packet, for what the protocol adds */
 
