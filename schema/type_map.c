@@ -48,6 +48,18 @@ static void forget_types(Column *columns, guint n)
         g_clear_pointer(&columns[i].target_type, g_free);
 }
 
+static bool is_json_of_mysql(const Product *product, const char *type)
+{
+    return product->kind == PRODUCT_MYSQL && g_strcmp0(type, "json") == 0;
+}
+
+static void tell_json(const TypeMap *map, Column *columns, guint n)
+{
+    for (guint i = 0; i < n; i++)
+        columns[i].json_normal = is_json_of_mysql(map->source, columns[i].type) ||
+                                 is_json_of_mysql(map->target, columns[i].target_type);
+}
+
 void type_map_table(Table *table, const Product *source, const Product *target, GPtrArray *problems,
                     GPtrArray *warnings)
 {
@@ -64,4 +76,6 @@ void type_map_table(Table *table, const Product *source, const Product *target, 
         type_map_from_pg_to_mysql(&map);
     else
         keep_types(&map);
+    tell_json(&map, table->columns, table->n_columns);
+    tell_json(&map, table->generated, table->n_generated);
 }

@@ -12,9 +12,9 @@
 
 #include <glib.h>
 
-/* Sets the target's types of all columns and what follows from them (Table.replace_updates); the
- * table has its target name. Sentences "schema.table: ..." (char *) are appended to problems, what
- * keeps the table from being moved, and to warnings, what will be different. Call it once for each
- * table, after mapping_resolve. */
+/* Sets the target's types of all columns and what follows from them (Table.replace_updates,
+ * Column.json_normal); the table has its target name. Sentences "schema.table: ..." (char *) are
+ * appended to problems, what keeps the table from being moved, and to warnings, what will be
+ * different. Call it once for each table, after mapping_resolve. */
 void type_map_table(Table *table, const Product *source, const Product *target, GPtrArray *problems,
                     GPtrArray *warnings);

@@ -355,6 +355,25 @@ static void test_mysql_keeps_its_types_and_collations_on_mysql(void **state)
     assert_string_equal(mapped(fixture, 4), "geometrycollection");
 }
 
+static void test_json_is_compared_in_normal_form_where_a_side_is_mysqls(void **state)
+{
+    Fixture *fixture = *state;
+    const struct {
+        const Product *source, *target;
+        bool normal;
+    } pairs[] = {{&mysql, &postgresql, true},    {&postgresql, &mysql, true},
+                 {&mariadb, &mysql, true},       {&mysql, &mariadb, true},
+                 {&mariadb, &mariadb, false},    {&mariadb, &postgresql, false},
+                 {&postgresql, &mariadb, false}, {&postgresql, &postgresql, false}};
+    add_column(fixture, "a", "json", 114);
+    add_column(fixture, "b", "bigint", 20);
+    for (gsize i = 0; i < G_N_ELEMENTS(pairs); i++) {
+        map(fixture, pairs[i].source, pairs[i].target);
+        assert_int_equal(fixture->table->columns[0].json_normal, pairs[i].normal);
+        assert_false(fixture->table->columns[1].json_normal);
+    }
+}
+
 static void test_an_unknown_collation_becomes_the_binary_one_with_a_warning(void **state)
 {
     Fixture *fixture = *state;
@@ -467,6 +486,7 @@ int main(void)
         TEST(test_mysql_needs_no_delete_and_insert_for_identities),
         TEST(test_types_of_mysql_on_postgresql),
         TEST(test_mysql_keeps_its_types_and_collations_on_mysql),
+        TEST(test_json_is_compared_in_normal_form_where_a_side_is_mysqls),
         TEST(test_an_unknown_collation_becomes_the_binary_one_with_a_warning),
         TEST(test_a_server_that_was_asked_knows_what_it_said),
         TEST(test_types_that_only_one_of_both_has_get_a_text),
