@@ -191,9 +191,10 @@ static bool check_prepared(const MysqlSide *side, GError **error)
     if (side->check->started)
         return true;
     if (!side->server->is_mariadb && !mysql_grants_has(side->grants, "XA_RECOVER_ADMIN", NULL)) {
-        mysql_side_add(side, FINDING_WARN, "prepared_transactions", remedy,
-                       "whether XA transactions are prepared now cannot be seen by this account; "
-                       "their changes would be missing");
+        mysql_side_add(
+            side, FINDING_WARN, "prepared_transactions", remedy,
+            "whether XA transactions are prepared now cannot be seen by this account; one "
+            "that is will stop the migration when it commits");
         return true;
     }
     g_autoptr(MYSQL_RES) rows = mysql_session_query(side->server->mysql, "xa recover", error);
@@ -202,8 +203,9 @@ static bool check_prepared(const MysqlSide *side, GError **error)
     if (mysql_num_rows(rows) > 0)
         mysql_side_add(side, FINDING_WARN, "prepared_transactions",
                        "xa recover; xa commit '...'; or xa rollback '...';",
-                       "%" G_GUINT64_FORMAT " XA transactions are prepared: end them before the "
-                       "migration starts, or their changes may be missing",
+                       "%" G_GUINT64_FORMAT
+                       " XA transactions are prepared: the migration cannot start "
+                       "before they have ended",
                        (guint64)mysql_num_rows(rows));
     return true;
 }

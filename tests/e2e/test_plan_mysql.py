@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
 
 import pymysql
@@ -9,6 +10,7 @@ import pytest
 
 from conftest import DROVER, connect as postgres_session
 from mysql_servers import MariaDB, MySQL
+from pairs import pair, pair_servers  # noqa: F401  fixtures
 from servers import Postgres, wait_for
 
 KINDS = {"mysql": MySQL, "mariadb": MariaDB}
@@ -399,3 +401,26 @@ def test_a_source_whose_characters_are_not_known(tmp_path, postgres, good):
         session.execute("create database ascii encoding 'SQL_ASCII' template template0 locale 'C'")
     plan = Plan(str(tmp_path), postgres.url("ascii"), good["mysql"].url("mysql"))
     assert plan.one("source.encoding")["level"] == "FAIL"
+
+
+# ---- once it has begun
+
+
+def test_what_a_source_without_slots_holds(pair):  # noqa: F811
+    databases, move = pair("mysql", "postgresql")
+    with databases.source() as session:
+        session.execute("create table t (id int primary key)")
+        session.execute("insert into t values (1), (2)")
+    move.start()
+    move.wait_streaming()
+    move.wait_caught_up()
+    status = move.status()
+    assert re.fullmatch(r"\d{6}:\d+", status["source"]["head"]) and re.fullmatch(r"\d{6}:\d+", status["capture"]["position"])
+    assert status["source"]["retained_bytes"] is None
+    assert "keeps its log as its own settings say" in move.call("status").stdout
+    move.stop()
+    assert "Nothing is held on the source" in move.log() and "slot" not in move.log()
+    done = move.call("plan", "--json")
+    assert done.returncode == 0, done.stdout
+    dropped = move.call("drop", "--yes", move.name)
+    assert dropped.returncode == 0 and "slot" not in dropped.stdout, dropped.stderr
