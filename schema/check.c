@@ -156,6 +156,16 @@ static void add_target_names(Check *check)
     }
 }
 
+const Table *check_find_moved(const Check *check, const char *schema, const char *name)
+{
+    for (guint i = 0; i < check->migration->tables->len; i++) {
+        const Table *table = g_ptr_array_index(check->migration->tables, i);
+        if (strcmp(table->source_schema, schema) == 0 && strcmp(table->source_name, name) == 0)
+            return table;
+    }
+    return NULL;
+}
+
 static bool has_table_problem(const Check *check)
 {
     for (guint i = 0; i < check->preflight->findings->len; i++) {
@@ -201,7 +211,8 @@ static bool check_target(Check *check, GError **error)
     if (check->target->pg == NULL)
         return check_target_mysql(check, error);
     return check_target_pg(check, error) &&
-           (check->source->pg == NULL || check_collations_pg(check, error));
+           (check->source->pg != NULL ? check_collations_pg(check, error)
+                                      : check_collations_mysql(check, error));
 }
 
 static bool check_all(Check *check, GPtrArray *lines, GError **error)

@@ -50,6 +50,11 @@ bool check_target_mysql(Check *check, GError **error);
 
 /* Of keys: no collation of the target may be coarser than the source's. */
 bool check_collations_pg(Check *check, GError **error);
+/* From MySQL to PostgreSQL. */
+bool check_collations_mysql(Check *check, GError **error);
+
+/* The table of this name on the source, where it is moved; NULL. */
+const Table *check_find_moved(const Check *check, const char *schema, const char *name);
 
 /* Texts as the text of a text[] (g_free). */
 char *check_array_of(const GPtrArray *texts);

@@ -9,16 +9,6 @@
 
 #define FIRST_BINARY_LOG_STATUS 80200
 
-static const Table *find_moved(const Check *check, const char *schema, const char *name)
-{
-    for (guint i = 0; i < check->migration->tables->len; i++) {
-        const Table *table = g_ptr_array_index(check->migration->tables, i);
-        if (strcmp(table->source_schema, schema) == 0 && strcmp(table->source_name, name) == 0)
-            return table;
-    }
-    return NULL;
-}
-
 /* --- Privileges ------------------------------------------------------------------------------- */
 
 /* Asked by trying: a privilege may be on the database, the table, or each of its columns. */
@@ -67,7 +57,8 @@ static bool add_hidden_keys(const MysqlSide *side, GPtrArray *statements, GError
     if (rows == NULL)
         return false;
     while ((row = mysql_fetch_row(rows)) != NULL) {
-        if (find_moved(side->check, row[0], row[1]) == NULL || !g_hash_table_add(seen, row[0]))
+        if (check_find_moved(side->check, row[0], row[1]) == NULL ||
+            !g_hash_table_add(seen, row[0]))
             continue;
         g_autofree char *database = mysql_side_grantable(side, row[0]);
         g_ptr_array_add(statements,

@@ -271,6 +271,26 @@ def test_actions_of_foreign_keys_whose_parent_stays(shop, plan_from):
 
 
 @BOTH
+def test_texts_that_are_equal_without_being_the_same(kind, shop, plan_from):
+    collation = {"mysql": "utf8mb4_0900_ai_ci", "mariadb": "utf8mb4_general_ci"}[kind]
+    text = f"varchar(20) collate {collation}"
+    run(shop[kind], f"create table shop.country (code {text} primary key)",
+        f"create table shop.city (id int primary key, code {text}, constraint to_country foreign key (code)"
+        " references shop.country (code))")
+    plan = plan_from(shop[kind])
+    assert plan.bad() == {("WARN", "target.collation"), ("WARN", "table.shop.city")}
+    assert f"shop.country.code ({collation})" in plan.one("target.collation")["text"]
+    assert "foreign key to_country compares texts" in plan.one("table.shop.city")["text"]
+
+
+@BOTH
+def test_texts_that_are_equal_to_the_letter(kind, shop, plan_from):
+    collation = {"mysql": "utf8mb4_0900_bin", "mariadb": "utf8mb4_nopad_bin"}[kind]
+    run(shop[kind], f"create table shop.country (code varchar(20) collate {collation} primary key)")
+    assert plan_from(shop[kind]).bad() == set()
+
+
+@BOTH
 def test_missing_privileges_on_the_source_are_told_at_once_and_the_statements_mend_it(kind, shop, plan_from):
     run(shop[kind], "create table shop.`odd ``name` (id int primary key, b int)", "create user poor@'%'",
         "grant insert on shop.* to poor@'%'", "grant select on shop.t to poor@'%'",
