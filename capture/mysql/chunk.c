@@ -117,6 +117,14 @@ static bool try_equal_parts(Cutter *cutter, bool *done, GError **error)
 
 /* ---- bounds of the database ---- */
 
+static bool fail_null(const Column *column, const char *value, GError **error)
+{
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_DATA,
+                "column %s: %s is to become null by zero_dates, which no key can be", column->name,
+                value);
+    return false;
+}
+
 /* The texts of a row of key columns (g_strfreev). */
 static char **bound_of(const Cutter *cutter, MYSQL_RES *answer, MYSQL_ROW row, GError **error)
 {
@@ -134,6 +142,8 @@ static char **bound_of(const Cutter *cutter, MYSQL_RES *answer, MYSQL_ROW row, G
         bool good = mysql_value_init(&value, table, column, &fields[i], error) &&
                     mysql_value_append(&value, row[i], sizes[i], bytes, &null, error);
         Cell cell = {.data = bytes->data, .length = bytes->len};
+        if (good && null)
+            good = fail_null(column, row[i], error);
         good = good && mysql_append_key_text(text, column, &cell, error);
         bound[i] = g_string_free(text, !good);
         if (!good)

@@ -312,6 +312,112 @@ static void test_digests_do_not_depend_on_the_servers_encoding(void **state)
     g_free(latin1.digest_2);
 }
 
+/* ---- canonical bytes ---- */
+
+static guint64 digest_of(Fixture *fixture, const Table *table, gint64 *rows)
+{
+    ReadRequest request = {.kind = READ_DIGEST, .table = table, .codec = true};
+    read_all(fixture, &request, NULL);
+    guint64 sum = g_ascii_strtoull(request.digest_1, NULL, 10);
+    *rows = request.rows;
+    g_free(request.digest_1);
+    g_free(request.digest_2);
+    return sum;
+}
+
+typedef struct Hashes {
+    GArray *keys; /* guint32, big-endian */
+    guint64 sum;
+} Hashes;
+
+static bool add_hash(void *user, const Row *key, guint64 hash, guint64 row_version, GError **error)
+{
+    Hashes *hashes = user;
+    (void)error;
+    assert_true(row_version > 0);
+    assert_int_equal(key->cells[0].length, 4);
+    g_array_append_vals(hashes->keys, key->cells[0].data, 1);
+    hashes->sum += hash;
+    return true;
+}
+
+static void test_hashes_of_canonical_bytes_add_up_to_the_digest(void **state)
+{
+    Fixture *fixture = *state;
+    scratch_run(fixture->scratch,
+                "create table coded (id integer primary key, v text, n numeric, j jsonb);"
+                "insert into coded select i, repeat('x', i), i / 7.0, to_jsonb(i) "
+                "from generate_series(1, 300) i; insert into coded values (0)");
+    g_autoptr(Table) table =
+        test_table_new(1, "coded", "id integer key, v text, n numeric, j jsonb");
+    gint64 rows;
+    for (int normal = 0; normal < 2; normal++) {
+        table->columns[3].json_normal = normal == 1;
+        guint64 wanted = digest_of(fixture, table, &rows);
+        assert_int_equal(rows, 301);
+        Hashes hashes = {g_array_new(false, false, 4), 0},
+               by_keys = {g_array_new(false, false, 4), 0};
+        ReadSink sink = {.hash = add_hash, .user = &hashes};
+        ReadRequest request = {.kind = READ_HASHES, .table = table, .codec = true};
+        read_all(fixture, &request, &sink);
+        assert_int_equal(request.rows, 301);
+        assert_true(hashes.sum == wanted);
+        g_autofree Cell *cells = g_new(Cell, hashes.keys->len);
+        g_autofree Row *keys = g_new(Row, hashes.keys->len);
+        for (guint i = 0; i < hashes.keys->len; i++) {
+            cells[i] = (Cell){.data = (const guint8 *)hashes.keys->data + i * 4, .length = 4};
+            keys[i] = (Row){&cells[i], 1};
+        }
+        request.keys = keys;
+        request.n_keys = hashes.keys->len;
+        sink.user = &by_keys;
+        read_all(fixture, &request, &sink);
+        assert_int_equal(request.rows, 301);
+        assert_true(by_keys.sum == wanted);
+        g_array_unref(hashes.keys);
+        g_array_unref(by_keys.keys);
+    }
+}
+
+/* In normal form, so that MySQL's decimal(65,30) has the same key. */
+static void test_keys_of_canonical_hashes_have_the_fewest_digits(void **state)
+{
+    Fixture *fixture = *state;
+    scratch_run(fixture->scratch, "create table priced (n numeric primary key);"
+                                  "insert into priced values (1.50)");
+    g_autoptr(Table) table = test_table_new(1, "priced", "n numeric key");
+    Lines lines = {g_ptr_array_new_with_free_func(g_free), false};
+    ReadSink sink = {.hash = take_hash, .user = &lines};
+    ReadRequest request = {.kind = READ_HASHES, .table = table, .codec = true};
+    read_all(fixture, &request, &sink);
+    assert_lines(&lines, "<00><02><00><00><00><00><00><01><00><01><13><88>");
+    Lines texts = {g_ptr_array_new_with_free_func(g_free), false};
+    sink.user = &texts;
+    request.key_texts = true;
+    read_all(fixture, &request, &sink);
+    assert_lines(&texts, "1.50");
+}
+
+static void test_the_canonical_digest_of_an_empty_range_is_zero(void **state)
+{
+    Fixture *fixture = *state;
+    scratch_run(fixture->scratch, "create table plain (id integer primary key);"
+                                  "insert into plain select generate_series(1, 10)");
+    g_autoptr(Table) table = test_table_new(1, "plain", "id integer key");
+    char *bound[] = {"5", NULL}, *far[] = {"20", NULL};
+    ReadRequest request = {
+        .kind = READ_DIGEST, .table = table, .codec = true, .range = {.lower = far}};
+    read_all(fixture, &request, NULL);
+    assert_int_equal(request.rows, 0);
+    assert_string_equal(request.digest_1, "0");
+    assert_string_equal(request.digest_2, "0");
+    request.range = (KeyRange){.upper = bound};
+    read_all(fixture, &request, NULL);
+    assert_int_equal(request.rows, 4);
+    g_free(request.digest_1);
+    g_free(request.digest_2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +430,9 @@ int main(void)
         cmocka_unit_test(test_digests_tell_apart_what_sql_calls_equal),
         cmocka_unit_test(test_the_digest_of_an_empty_table_is_zero),
         cmocka_unit_test(test_digests_do_not_depend_on_the_servers_encoding),
+        cmocka_unit_test(test_hashes_of_canonical_bytes_add_up_to_the_digest),
+        cmocka_unit_test(test_keys_of_canonical_hashes_have_the_fewest_digits),
+        cmocka_unit_test(test_the_canonical_digest_of_an_empty_range_is_zero),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
