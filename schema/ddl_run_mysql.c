@@ -37,8 +37,8 @@ static bool take_lock(Control *control, const char *sql, const char *number, boo
     return answer != NULL;
 }
 
-/* Did the session's last statement fail because what it creates exists? */
-static bool failed_for_existing(Control *control)
+/* MariaDB says of a foreign key's name only that a table cannot be created. */
+static bool is_about_existing(const char *number, const char *message)
 {
     static const int existing[] = {
         1007, /* database */
@@ -49,13 +49,19 @@ static bool failed_for_existing(Control *control)
         1826, /* foreign key; MariaDB: any constraint */
         3822, /* check constraint */
     };
+    for (gsize i = 0; i < G_N_ELEMENTS(existing); i++)
+        if (atoi(number) == existing[i])
+            return true;
+    return atoi(number) == 1005 && strstr(message, "errno: 121") != NULL;
+}
+
+/* Did the session's last statement fail because what it creates exists? */
+static bool failed_for_existing(Control *control)
+{
     g_autoptr(Answer) errors = control->ops->execute(control->target, "show errors", 0, NULL, NULL);
-    for (guint row = 0; errors != NULL && row < errors->n_rows; row++) {
-        const char *number = answer_get(errors, row, 1);
-        for (gsize i = 0; number != NULL && i < G_N_ELEMENTS(existing); i++)
-            if (atoi(number) == existing[i])
-                return true;
-    }
+    for (guint row = 0; errors != NULL && row < errors->n_rows; row++)
+        if (is_about_existing(answer_get(errors, row, 1), answer_get(errors, row, 2)))
+            return true;
     return false;
 }
 

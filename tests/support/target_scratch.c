@@ -33,6 +33,7 @@ TargetScratch *target_scratch_new(const char *variable)
         scratch->endpoint.engine = postgresql;
         scratch->endpoint.url = scratch->postgres->url;
         scratch->endpoint.label = scratch->postgres->name;
+        scratch->schema = "public";
     } else {
         scratch->ops = &mysql_target_ops;
         scratch->mysql = mysql_scratch_new(variable);
@@ -42,6 +43,7 @@ TargetScratch *target_scratch_new(const char *variable)
         scratch->endpoint.engine = mysql;
         scratch->endpoint.url = scratch->mysql->endpoint.url;
         scratch->endpoint.label = scratch->mysql->name;
+        scratch->schema = scratch->mysql->name;
     }
     scratch->session = target_scratch_open(scratch, "drover test");
     return scratch;

@@ -18,6 +18,7 @@ typedef struct TargetScratch {
     const TargetOps *ops;
     Endpoint endpoint;
     Target *session;
+    const char *schema;       /* for the test's own tables */
     struct Scratch *postgres; /* one of the two */
     struct MysqlScratch *mysql;
 } TargetScratch;
