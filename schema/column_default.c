@@ -6,7 +6,6 @@
  */
 #include "schema/column_default.h"
 
-#include "schema/connection_mysql.h"
 #include "schema/type_oid.h"
 
 #include <string.h>
@@ -196,8 +195,7 @@ static char *hex_of(const char *bytes, gsize size)
     return g_string_free(digits, FALSE);
 }
 
-/* Without the backslashes that information_schema of MySQL adds. */
-static char *strip_added(const char *text)
+char *column_default_mysql_expression(const char *text)
 {
     GString *plain = g_string_new(NULL);
     for (; *text != '\0'; text++) {
@@ -206,74 +204,6 @@ static char *strip_added(const char *text)
         g_string_append_c(plain, *text);
     }
     return g_string_free(plain, FALSE);
-}
-
-/* MySQL writes the texts of an expression with backslashes and reads them again in the session that
- * creates it, which may know no backslashes: a text that needs them is told by its bytes. */
-static bool needs_bytes(const GString *value)
-{
-    return strpbrk(value->str, "'\\") != NULL;
-}
-
-void column_default_append_mysql_text(GString *sql, const char *text)
-{
-    g_autoptr(GString) value = g_string_new(text);
-    if (needs_bytes(value)) {
-        g_autofree char *digits = hex_of(text, value->len);
-        g_string_append_printf(sql, "convert(0x%s using utf8mb4)", digits);
-    } else {
-        mysql_session_append_literal(sql, text);
-    }
-}
-
-/* False where it cannot be in a statement: a zero byte, or bytes of another character set. */
-static bool append_text(GString *sql, const GString *value, bool mysql)
-{
-    static const char utf8[] = "_utf8mb4";
-    if (strlen(value->str) != value->len)
-        return false;
-    if (!mysql || !needs_bytes(value)) {
-        mysql_session_append_literal(sql, value->str);
-        return true;
-    }
-    if (g_str_has_suffix(sql->str, utf8))
-        g_string_truncate(sql, sql->len - strlen(utf8));
-    else if (sql->len > 0 && (g_ascii_isalnum(sql->str[sql->len - 1])))
-        return false;
-    column_default_append_mysql_text(sql, value->str);
-    return true;
-}
-
-static char *rewrite(const char *text, bool mysql)
-{
-    g_autoptr(GString) sql = g_string_new(NULL);
-    while (*text != '\0') {
-        if (*text == '\'') {
-            g_autoptr(GString) value = g_string_new(NULL);
-            if (!read_quoted(&text, value) || !append_text(sql, value, mysql))
-                return NULL;
-        } else if (*text == '`') {
-            const char *end = strchr(text + 1, '`');
-            if (end == NULL)
-                return NULL;
-            g_string_append_len(sql, text, end + 1 - text);
-            text = end + 1;
-        } else {
-            g_string_append_c(sql, *text++);
-        }
-    }
-    return g_string_free(g_steal_pointer(&sql), FALSE);
-}
-
-char *column_default_mariadb_expression(const char *text)
-{
-    return rewrite(text, false);
-}
-
-char *column_default_mysql_expression(const char *text)
-{
-    g_autofree char *plain = strip_added(text);
-    return rewrite(plain, true);
 }
 
 static ColumnDefault literal_of_bits(const char *text)
@@ -291,41 +221,40 @@ static char *read_hex(const char *text)
     return g_strndup(text + 2, digits);
 }
 
-/* What is written as SQL: `backslashed` as MariaDB shows it. */
-static ColumnDefault default_of_sql(const char *backslashed, guint32 type_oid, bool mysql)
+/* What is written as SQL. */
+static ColumnDefault default_of_sql(const char *sql, guint32 type_oid)
 {
     gsize size = 0;
-    if (is_call(backslashed, "current_timestamp") || is_call(backslashed, "now"))
+    if (is_call(sql, "current_timestamp") || is_call(sql, "now"))
         return (ColumnDefault){DEFAULT_NOW, NULL};
-    if (is_call(backslashed, "utc_timestamp"))
+    if (is_call(sql, "utc_timestamp"))
         return (ColumnDefault){DEFAULT_NOW_UTC, NULL};
-    if (type_oid == OID_JSON && strcmp(backslashed, "json_object()") == 0)
+    if (type_oid == OID_JSON && strcmp(sql, "json_object()") == 0)
         return literal(g_strdup("{}"));
-    if (type_oid == OID_JSON && strcmp(backslashed, "json_array()") == 0)
+    if (type_oid == OID_JSON && strcmp(sql, "json_array()") == 0)
         return literal(g_strdup("[]"));
-    if (g_ascii_strcasecmp(backslashed, "null") == 0)
+    if (g_ascii_strcasecmp(sql, "null") == 0)
         return (ColumnDefault){DEFAULT_NONE, NULL};
-    if (g_str_has_prefix(backslashed, "b'"))
-        return literal_of_bits(backslashed);
-    if (column_default_is_number(backslashed))
-        return literal(g_strdup(backslashed));
-    g_autofree char *value = read_text(backslashed, &size);
+    if (g_str_has_prefix(sql, "b'"))
+        return literal_of_bits(sql);
+    if (column_default_is_number(sql))
+        return literal(g_strdup(sql));
+    g_autofree char *value = read_text(sql, &size);
     if (value != NULL && type_oid == OID_BYTEA)
         return literal(hex_of(value, size));
     if (value != NULL && strlen(value) == size)
         return literal(g_steal_pointer(&value));
-    g_autofree char *bytes = type_oid == OID_BYTEA ? read_hex(backslashed) : NULL;
+    g_autofree char *bytes = type_oid == OID_BYTEA ? read_hex(sql) : NULL;
     if (bytes != NULL)
         return literal(g_steal_pointer(&bytes));
-    g_autofree char *sql = rewrite(backslashed, mysql);
-    return expression_of(sql != NULL ? sql : backslashed);
+    return expression_of(sql);
 }
 
 ColumnDefault column_default_of_mariadb(const char *text, guint32 type_oid)
 {
     if (text == NULL)
         return (ColumnDefault){DEFAULT_NONE, NULL};
-    return default_of_sql(text, type_oid, false);
+    return default_of_sql(text, type_oid);
 }
 
 /* The server shows bytes only up to the first zero one: they are not what the default is. */
@@ -334,8 +263,8 @@ ColumnDefault column_default_of_mysql(const char *text, const char *extra, guint
     if (text == NULL)
         return (ColumnDefault){DEFAULT_NONE, NULL};
     if (strstr(extra, "DEFAULT_GENERATED") != NULL) {
-        g_autofree char *plain = strip_added(text);
-        return default_of_sql(plain, type_oid, true);
+        g_autofree char *plain = column_default_mysql_expression(text);
+        return default_of_sql(plain, type_oid);
     }
     if (type_oid == OID_BYTEA)
         return (ColumnDefault){DEFAULT_UNKNOWN, g_strdup(text)};

@@ -37,11 +37,6 @@ ColumnDefault column_default_of_pg(const char *expression, guint32 type_oid);
 ColumnDefault column_default_of_mysql(const char *text, const char *extra, guint32 type_oid);
 ColumnDefault column_default_of_mariadb(const char *text, guint32 type_oid);
 
-/* A text as a part of an expression of MySQL. */
-void column_default_append_mysql_text(GString *sql, const char *text);
-
-/* An expression of information_schema of MySQL, where it has backslashes before quotes, as it is
- * written in a session without backslash escapes; NULL where it cannot be (g_free). */
+/* An expression of information_schema of MySQL, where it has more backslashes than it was written
+ * with, as SQL for a session with backslash escapes (g_free). MariaDB's is that already. */
 char *column_default_mysql_expression(const char *text);
-/* The same for MariaDB, which adds nothing. */
-char *column_default_mariadb_expression(const char *text);

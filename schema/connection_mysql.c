@@ -8,21 +8,23 @@
 #define CONNECT_TIMEOUT 10
 #define LARGEST_PACKET (1UL << 30) /* what servers allow at most */
 
-/* The comments are executed by MariaDB alone, and by MySQL alone. */
+/* The comments are executed by MariaDB alone, and by MySQL alone. Backslashes keep their meaning in
+ * texts (no NO_BACKSLASH_ESCAPES): MySQL writes its expressions with them, of generated columns,
+ * defaults and checks, and reads them again by the rules of whichever session opens the table. */
 #define PINNED_SETTINGS                                                                            \
     "SET SESSION time_zone='+00:00', wait_timeout=86400, net_read_timeout=3600, "                  \
     "net_write_timeout=86400, autocommit=1, completion_type=0, "                                   \
     "/*M!100600 max_statement_time=0, idle_transaction_timeout=0, "                                \
     "idle_write_transaction_timeout=0, idle_readonly_transaction_timeout=0, */"                    \
     "/*!80000 max_execution_time=0, */"                                                            \
-    "character_set_results=NULL, sql_mode='NO_BACKSLASH_ESCAPES"
+    "character_set_results=NULL, sql_mode='"
 
 static const char pinned_settings[] = PINNED_SETTINGS "'";
 
 /* Strict, but dates with zero parts are values that a source may have, as is an automatic number
  * of zero. */
 static const char writer_settings[] =
-    PINNED_SETTINGS ",STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'";
+    PINNED_SETTINGS "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'";
 
 static const struct {
     unsigned int number;
@@ -325,14 +327,32 @@ void mysql_session_append_qualified(GString *sql, const char *database, const ch
     mysql_session_append_identifier(sql, name);
 }
 
-/* NO_BACKSLASH_ESCAPES is set: a quote is doubled, nothing else is special. */
-void mysql_session_append_literal(GString *sql, const char *text)
+/* The length of what needs no second character. */
+static gsize plain_size(const char *text, gsize size)
+{
+    gsize plain = 0;
+    while (plain < size && text[plain] != '\'' && text[plain] != '\\')
+        plain++;
+    return plain;
+}
+
+void mysql_session_append_bytes(GString *sql, const char *text, gsize size)
 {
     g_string_append_c(sql, '\'');
-    for (; *text; text++) {
-        if (*text == '\'')
-            g_string_append_c(sql, '\'');
-        g_string_append_c(sql, *text);
+    for (;;) {
+        gsize plain = plain_size(text, size);
+        g_string_append_len(sql, text, (gssize)plain);
+        if (plain == size)
+            break;
+        g_string_append_c(sql, text[plain]);
+        g_string_append_c(sql, text[plain]);
+        text += plain + 1;
+        size -= plain + 1;
     }
     g_string_append_c(sql, '\'');
+}
+
+void mysql_session_append_literal(GString *sql, const char *text)
+{
+    mysql_session_append_bytes(sql, text, strlen(text));
 }

@@ -50,5 +50,6 @@ bool mysql_session_is_mariadb(MYSQL *mysql);
 void mysql_session_append_identifier(GString *sql, const char *name);
 void mysql_session_append_qualified(GString *sql, const char *database, const char *name);
 
-/* A literal in quotes. */
+/* A literal in quotes, for sessions with backslash escapes. bytes: may hold zero bytes. */
 void mysql_session_append_literal(GString *sql, const char *text);
+void mysql_session_append_bytes(GString *sql, const char *text, gsize size);

@@ -31,9 +31,9 @@ bool across_can_index(Across *across, const TableDescription *description,
         return leave_index(across, description, index, "holds only some of the rows", "");
     for (guint i = 0; i < index->parts->len; i++) {
         const IndexPart *part = &g_array_index(index->parts, IndexPart, i);
-        if (part->column == NULL && (!across->same_product || part->expression == NULL))
+        if (part->column == NULL && !across->same_product)
             return leave_index(across, description, index, "holds the expression ",
-                               part->expression ? part->expression : "(unreadable)");
+                               part->expression);
         if (part->column != NULL && !is_on_target(description, part->column))
             return leave_index(across, description, index, "holds the generated column ",
                                part->column);
@@ -79,8 +79,7 @@ static void tell_columns(Across *across, const TableDescription *description)
             ddl_leave_out(across->plan, description->table,
                           "generated column %s will not be created: its expression is one of the "
                           "source's (%s)",
-                          column->column->name,
-                          column->expression != NULL ? column->expression : "unreadable");
+                          column->column->name, column->expression);
         else if (column->invisible && !across->same_product)
             ddl_leave_out(across->plan, description->table,
                           "column %s is invisible on the source and will not be on the target",

@@ -28,8 +28,7 @@ static char *text_or_null(const char *text)
 
 static char *expression_of(const Load *load, const char *text)
 {
-    return load->mariadb ? column_default_mariadb_expression(text)
-                         : column_default_mysql_expression(text);
+    return load->mariadb ? g_strdup(text) : column_default_mysql_expression(text);
 }
 
 /* 2 comment, 3 auto_increment, 4 options. */
@@ -141,8 +140,7 @@ static void add_foreign_key_column(const Load *load, TableDescription *descripti
 static void add_check(const Load *load, TableDescription *description, MYSQL_ROW row)
 {
     g_autofree char *expression = expression_of(load, row[3]);
-    description_add_check(description, row[2], expression != NULL ? expression : row[3],
-                          "check constraint");
+    description_add_check(description, row[2], expression, "check constraint");
 }
 
 static bool add_rows(const Load *load, const char *sql, Add add, GError **error)

@@ -105,8 +105,6 @@ static bool append_literal(Across *across, GString *sql, const Column *column, c
         g_string_append_printf(sql, "x'%s'", value);
     else if (column->type_oid == OID_BIT)
         g_string_append_printf(sql, "b'%s'", value);
-    else if (expression)
-        column_default_append_mysql_text(sql, value);
     else
         mysql_session_append_literal(sql, value);
     g_string_append(sql, expression ? ")" : "");

@@ -58,8 +58,9 @@ static void complete_insert(Bulk *bulk)
 static void complete_load(Bulk *bulk)
 {
     g_autoptr(GString) set = g_string_new(NULL);
-    g_string_append(bulk->start, " character set utf8mb4 fields terminated by '\t' escaped by '\\' "
-                                 "lines terminated by '\n'");
+    g_string_append(bulk->start,
+                    " character set utf8mb4 fields terminated by '\t' escaped by '\\\\' "
+                    "lines terminated by '\n'");
     for (guint i = 0; i < bulk->columns->len; i++) {
         const BulkColumn *column = column_at(bulk, i);
         g_string_append(bulk->start, i > 0 ? ", " : " (");

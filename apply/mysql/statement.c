@@ -28,9 +28,12 @@ StatementKind statement_kind(const char *sql)
 static const char *quoted_end(const char *sql)
 {
     char quote = *sql++;
-    for (; *sql; sql++)
-        if (*sql == quote && *++sql != quote)
+    for (; *sql; sql++) {
+        if (*sql == '\\' && quote != '`' && sql[1])
+            sql++;
+        else if (*sql == quote && *++sql != quote)
             return sql;
+    }
     return sql;
 }
 

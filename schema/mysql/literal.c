@@ -2,6 +2,7 @@
 
 #include "proto/byte_reader.h"
 #include "proto/error.h"
+#include "schema/connection_mysql.h"
 #include "schema/json_normal.h"
 #include "schema/mysql/cell_text.h"
 #include "schema/type_oid.h"
@@ -100,21 +101,6 @@ static bool check_json(const Column *column, const char *text, gsize size, GErro
     return false;
 }
 
-static void append_quoted(GString *sql, const char *text, gsize size)
-{
-    const char *quote;
-    g_string_append_c(sql, '\'');
-    while (size > 0 && (quote = memchr(text, '\'', size)) != NULL) {
-        gsize before = (gsize)(quote - text) + 1;
-        g_string_append_len(sql, text, (gssize)before);
-        g_string_append_c(sql, '\'');
-        text += before;
-        size -= before;
-    }
-    g_string_append_len(sql, text, (gssize)size);
-    g_string_append_c(sql, '\'');
-}
-
 static void append_escaped(GString *line, const char *text, gsize size)
 {
     for (gsize i = 0; i < size; i++) {
@@ -174,7 +160,7 @@ bool mysql_append_literal(GString *sql, const Column *column, const Cell *cell, 
         return true;
     case MYSQL_FORM_TEXT:
     case MYSQL_FORM_JSON:
-        return append_text(sql, column, cell, append_quoted, error);
+        return append_text(sql, column, cell, mysql_session_append_bytes, error);
     case MYSQL_FORM_BYTES:
         g_string_append(sql, "x'");
         if (!append_bytes_hex(sql, column, cell, error))

@@ -4,7 +4,7 @@
  * What the column's target_type cannot hold is an error of class DATA that names column and value:
  * NaN and infinity, dates before the year 1 or after 9999, digits beyond a decimal's, and, where
  * the column is json_normal, documents that MySQL's json would change. Sessions are in UTC, utf8mb4
- * and NO_BACKSLASH_ESCAPES (connection_mysql.h).
+ * and with backslash escapes (connection_mysql.h).
  *
  * Only interval, and a year, depend on the SQL type: an interval is a time where the column is one
  * on either side, else PostgreSQL's text of it.

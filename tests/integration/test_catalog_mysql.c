@@ -293,6 +293,25 @@ static void test_odd_names_are_kept(void **state)
     expect_columns(find_fine(fixture, "odd `name`."), 0, "a b date 1082 not null\nj`s json 114");
 }
 
+/* A server reads its own expressions by the rules of the session that opens the table. */
+static void test_a_table_whose_expressions_have_quotes_is_opened(void **state)
+{
+    Fixture *fixture = *state;
+    g_autoptr(GError) error = NULL;
+    mysql_scratch_run(fixture->database,
+                      "create table t (id int primary key, a varchar(20) default ('it''s \\\\'), "
+                      "g varchar(50) generated always as (concat(a, 'it''s')) stored, "
+                      "check (a <> '\\\\'''))");
+    mysql_scratch_run(fixture->database, "flush tables");
+    MYSQL *mysql = mysql_session_open(&fixture->database->endpoint, "drover test", 60, &error);
+    MUST(mysql != NULL);
+    g_autofree char *rows = mysql_session_ask(mysql, "select count(*) from t", &error);
+    mysql_close(mysql);
+    MUST(rows != NULL);
+    load(fixture);
+    expect_columns(find_fine(fixture, "t"), 1, "a varchar(20) 25 utf8mb4");
+}
+
 static void test_views_and_drovers_own_are_no_tables(void **state)
 {
     Fixture *fixture = *state;
@@ -380,6 +399,7 @@ int main(void)
         TEST(test_a_charset_that_cannot_be_converted_is_a_problem),
         MARIADB_TEST(test_history_of_rows_is_a_problem),
         TEST(test_odd_names_are_kept),
+        TEST(test_a_table_whose_expressions_have_quotes_is_opened),
         TEST(test_views_and_drovers_own_are_no_tables),
         TEST(test_sizes_are_estimated),
         TEST(test_the_version_follows_the_columns),

@@ -25,7 +25,6 @@ static void on_both(void (*check)(MysqlScratch *scratch))
 {
     for (guint i = 0; i < G_N_ELEMENTS(variables); i++) {
         MysqlScratch *scratch = mysql_scratch_new(variables[i]);
-        mysql_scratch_run(scratch, "set sql_mode = 'NO_BACKSLASH_ESCAPES'");
         check(scratch);
         mysql_scratch_free(scratch);
     }
@@ -470,7 +469,7 @@ static void expect_error(MysqlScratch *scratch, const Table *table, const char *
 
 static void check_errors(MysqlScratch *scratch)
 {
-    mysql_scratch_run(scratch, "set sql_mode = 'NO_BACKSLASH_ESCAPES,ALLOW_INVALID_DATES'");
+    mysql_scratch_run(scratch, "set sql_mode = 'ALLOW_INVALID_DATES'");
     mysql_scratch_run(scratch, "create table t (a int, b varchar(5), d date, c varchar(5), "
                                "primary key (a, b))");
     g_autoptr(Table) table =

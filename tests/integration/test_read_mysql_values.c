@@ -234,7 +234,7 @@ static void load_fields(const Servers *servers, const Table *table, const GPtrAr
     g_autoptr(GString) text = g_string_new(NULL);
     g_autoptr(GString) sql =
         g_string_new("load data local infile 'rows' into table fields character set utf8mb4 "
-                     "fields terminated by '\t' escaped by '\\' lines terminated by '\n' (id, ");
+                     "fields terminated by '\t' escaped by '\\\\' lines terminated by '\n' (id, ");
     for (guint i = 0; i < rows->len; i++) {
         const Cell *cells = g_ptr_array_index(rows, i);
         for (guint c = 0; c < table->n_columns; c++) {

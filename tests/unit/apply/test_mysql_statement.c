@@ -25,8 +25,8 @@ static void expect_bound(const char *sql, const char *expected)
 static void test_parameters_become_literals(void **state)
 {
     (void)state;
-    expect_bound("select $1, $2, $3", "select '1', null, 'it''s \\'");
-    expect_bound("$3$1", "'it''s \\''1'");
+    expect_bound("select $1, $2, $3", "select '1', null, 'it''s \\\\'");
+    expect_bound("$3$1", "'it''s \\\\''1'");
     expect_bound("a=$1)", "a='1')");
     expect_bound("a-$1", "a-'1'");
 }
@@ -41,7 +41,9 @@ static void test_quotes_names_and_comments_hold_no_parameters(void **state)
     };
     for (gsize i = 0; i < G_N_ELEMENTS(plain); i++)
         expect_bound(plain[i], plain[i]);
-    expect_bound("'\\' $1", "'\\' '1'");
+    expect_bound("'\\' $1", "'\\' $1");
+    expect_bound("'\\\\' $1", "'\\\\' '1'");
+    expect_bound("`\\` $1", "`\\` '1'");
     expect_bound("-- it's\n$1", "-- it's\n'1'");
     expect_bound("/* it's */$1", "/* it's */'1'");
     expect_bound("1--$1", "1--'1'");
