@@ -110,31 +110,26 @@ def test_two_phase_and_partly_undone_transactions(running, source):
 
 # ---- changes of a table
 
-CHANGES = [
-    ("alter table t add extra int default 5", ["extra"]), ("alter table t drop column n", ["n"]),
-    ("alter table t change v w varchar(30)", ["t"]), ("alter table t modify n bigint", ["n"]),
-    ("rename table t to elsewhere", ["elsewhere"]), ("drop table t", ["drop"]),
-    ("alter table t convert to character set latin1", ["latin1"]),
-]
+CHANGES = ["alter table t add extra int default 5", "alter table t drop column n", "alter table t change v w varchar(30)",
+           "alter table t modify n bigint", "rename table t to elsewhere", "drop table t",
+           "alter table t convert to character set latin1"]
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("change, words", CHANGES)
-def test_change_of_a_moved_table_stops_with_4_and_stays_so(running, source, change, words):
+@pytest.mark.parametrize("change", CHANGES)
+def test_change_of_a_moved_table_stops_with_4_and_stays_so(running, source, change):
     databases, move, session = running(source)
     session.execute(change)
-    if "elsewhere" not in change and "drop table" not in change:
-        session.execute("insert into t (id) values (100)")
     status, said = ended(move)
     assert status == 4, said
-    for word in [f"{databases.name}.t", "drover drop", *words]:
+    for word in [f"{databases.name}.t", "drover drop", " ".join(change.split()[:2])]:
         assert word.lower() in said.lower(), said
     assert move.call("run", timeout=60).returncode == 4
 
 
 HARMLESS = ["analyze table t", "create index t_v on t (v)", "create view w as select * from t", "optimize table t",
             "create user u@localhost", "drop user u@localhost", "flush tables", "flush binary logs",
-            "alter table t alter v set default 'x'", "create temporary table tt (id int)"]
+            "create temporary table tt (id int)"]
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -179,12 +174,12 @@ def test_change_that_is_not_logged_is_found_by_verify(running, source):
 FAMILY = """create table parent (id int primary key, code varchar(10) unique);
 create table child (id int primary key, parent_id int, note varchar(10), foreign key (parent_id) references parent (id)
     on delete cascade on update cascade);
-create table loose (id int primary key, code varchar(10), foreign key (code) references parent (code) on delete set null
+create table loose (id int primary key, parent_id int, foreign key (parent_id) references parent (id) on delete set null
     on update cascade);
 create table grandchild (id int primary key, child_id int, foreign key (child_id) references child (id) on delete cascade);
 insert into parent values (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd');
 insert into child values (1, 1, 'x'), (2, 1, 'y'), (3, 2, 'z'), (4, 3, 'w');
-insert into loose values (1, 'a'), (2, 'b'), (3, 'b'), (4, null);
+insert into loose values (1, 1), (2, 2), (3, 2), (4, null);
 insert into grandchild values (1, 1), (2, 2), (3, 3), (4, 4)"""
 
 
@@ -201,6 +196,17 @@ def test_actions_of_foreign_keys_are_carried_out(running, source, target):
     session.execute("delete from parent where id = 30")
     session.commit()
     check_equal(databases, move)
+
+
+def test_a_foreign_key_whose_action_no_log_has_is_refused(pair):  # noqa: F811
+    databases, move = pair("mariadb", "postgresql")
+    with databases.source() as session:
+        session.execute("create table parent (id int primary key, code varchar(10) unique)")
+        session.execute("create table loose (id int primary key, code varchar(10), foreign key (code) references parent (code)"
+                        " on delete set null)")
+    done = move.call("plan")
+    said = done.stdout + done.stderr
+    assert done.returncode == 1 and "loose_ibfk_1" in said and "drop foreign key" in said, said
 
 
 # ---- one huge transaction
