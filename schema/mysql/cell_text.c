@@ -5,6 +5,7 @@
 #include "schema/mysql/canonical_time.h"
 #include "schema/mysql/decimal.h"
 #include "schema/mysql/interval.h"
+#include "schema/mysql/shown.h"
 #include "schema/type_oid.h"
 
 #include <arpa/inet.h>
@@ -12,6 +13,7 @@
 
 #define DAYS_INFINITY G_MAXINT32
 #define DAYS_MINUS_INFINITY G_MININT32
+#define MICROSECONDS_A_DAY (86400 * G_GINT64_CONSTANT(1000000))
 #define FAMILY_IPV4 2 /* inet_send's numbers, on every system */
 #define FAMILY_IPV6 3
 
@@ -62,7 +64,7 @@ static bool fail_form(const Column *column, GError **error)
 
 static bool fail_value(const Column *column, const char *value, const char *why, GError **error)
 {
-    g_set_error(error, DROVER_ERROR, DROVER_ERROR_DATA, "column %s: %s %s", column->name, value,
+    g_set_error(error, DROVER_ERROR, DROVER_ERROR_DATA, "column %s: %.200s %s", column->name, value,
                 why);
     return false;
 }
@@ -125,10 +127,11 @@ static bool fail_numeric(const Column *column, const Cell *cell, GError **error)
                                          : NULL;
     if (value != NULL)
         return fail_value(column, value, "is no number that MySQL has", error);
+    g_autofree char *shown = mysql_shown_numeric(cell);
     g_autofree char *why =
-        g_strdup_printf("more digits than fit into %s",
+        g_strdup_printf("has more digits than fit into %s",
                         column->target_type != NULL ? column->target_type : "decimal(65,30)");
-    return fail_value(column, "a number has", why, error);
+    return shown != NULL ? fail_value(column, shown, why, error) : fail_form(column, error);
 }
 
 static bool append_numeric(GString *out, const Column *column, const Cell *cell, GError **error)
@@ -205,21 +208,28 @@ static void append_date(GString *out, const MysqlTime *time)
     append_digits(out, time->day, 2);
 }
 
-static bool fail_date(const Column *column, bool infinite, bool early, GError **error)
+static bool fail_infinity(const Column *column, bool positive, GError **error)
 {
-    return fail_value(column,
-                      infinite ? early ? "-infinity" : "infinity"
-                      : early  ? "a date before the year 1"
-                               : "a date after the year 9999",
-                      "is none that MySQL has", error);
+    return fail_value(column, positive ? "infinity" : "-infinity", "is no date that MySQL has",
+                      error);
+}
+
+static bool fail_date(const Column *column, gint64 days, GError **error)
+{
+    g_autofree char *date = mysql_shown_date(days);
+    return fail_value(column, date,
+                      days < 0 ? "is before the year 1, which MySQL does not have"
+                               : "is after the year 9999, the last that MySQL has",
+                      error);
 }
 
 static bool append_day(GString *out, const Column *column, gint32 days, GError **error)
 {
     MysqlTime time;
+    if (days == DAYS_INFINITY || days == DAYS_MINUS_INFINITY)
+        return fail_infinity(column, days > 0, error);
     if (!mysql_time_of_date(days, &time))
-        return fail_date(column, days == DAYS_INFINITY || days == DAYS_MINUS_INFINITY, days < 0,
-                         error);
+        return fail_date(column, days, error);
     append_date(out, &time);
     return true;
 }
@@ -228,9 +238,10 @@ static bool append_timestamp(GString *out, const Column *column, gint64 microsec
                              GError **error)
 {
     MysqlTime time;
+    if (microseconds == G_MAXINT64 || microseconds == G_MININT64)
+        return fail_infinity(column, microseconds > 0, error);
     if (!mysql_time_of_timestamp(microseconds, &time))
-        return fail_date(column, microseconds == G_MAXINT64 || microseconds == G_MININT64,
-                         microseconds < 0, error);
+        return fail_date(column, microseconds / MICROSECONDS_A_DAY, error);
     append_date(out, &time);
     g_string_append_c(out, ' ');
     append_clock(out, &time);
