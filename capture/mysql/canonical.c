@@ -250,7 +250,7 @@ static bool append_vector(const BinlogColumn *column, const BinlogValue *value, 
     return true;
 }
 
-static const char no_date[] = "is no date that PostgreSQL has";
+static const char no_date[] = "is no date of the calendar";
 
 bool mysql_canonical_append(const BinlogColumn *column, const BinlogValue *value,
                             const BinlogValue *before, GByteArray *out, GError **error)

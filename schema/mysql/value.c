@@ -191,7 +191,7 @@ static bool read_date_or_stamp(const MysqlValue *value, const char *text, gsize 
         return mysql_zero_date_append(value->table, type, text, out, null, error);
     if (type == OID_DATE ? mysql_append_date(&time, out) : mysql_append_timestamp(&time, out))
         return true;
-    return fail_value(text, size, "is no date that PostgreSQL has", error);
+    return fail_value(text, size, "is no date of the calendar", error);
 }
 
 static bool read_time(const MysqlValue *value, const char *text, gsize size, GByteArray *out,

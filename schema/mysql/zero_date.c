@@ -16,7 +16,7 @@ bool mysql_zero_date_append(const Table *table, guint32 type_oid, const char *va
         return true;
     if (table->zero_dates == ZERO_DATES_ERROR) {
         g_set_error(error, DROVER_ERROR, DROVER_ERROR_DATA,
-                    "value %.200s is no date that PostgreSQL has; zero_dates in the migration file "
+                    "value %.200s is no date of the calendar; zero_dates in the migration file "
                     "says what becomes of it",
                     value);
         return false;

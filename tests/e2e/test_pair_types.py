@@ -1,5 +1,6 @@
 """Every type at its edges between every pair of engines, through copy and stream; and what the other engine cannot
 hold, which is refused by name."""
+import os
 import re
 
 import pytest
@@ -31,6 +32,8 @@ def test_values_are_the_same_after_copy_and_after_stream(pair, source, target): 
 
 # ---- what is refused
 
+# All of them in a full run; otherwise each value once, in the copy or in the stream.
+ALL = "DROVER_E2E_ALL_VALUES" in os.environ
 REFUSALS = [("mysql", "postgresql", *value) for value in TO_POSTGRESQL] + \
     [("mariadb", "postgresql", *value) for value in TO_POSTGRESQL[:1]] + \
     [("postgresql", "mysql", *value) for value in TO_MYSQL] + [("postgresql", "mariadb", *value) for value in TO_MYSQL[:1]]
@@ -56,7 +59,7 @@ def check_refusal(move, word):
     assert re.search(r"\b41\b", said), said  # the key
 
 
-@pytest.mark.parametrize("source, target, kind, literal, word", REFUSALS)
+@pytest.mark.parametrize("source, target, kind, literal, word", REFUSALS if ALL else REFUSALS[::2])
 def test_value_that_the_target_cannot_hold_stops_the_copy_and_is_named(pair, source, target, kind, literal, word):  # noqa: F811
     databases, move = pair(source, target)
     with databases.source() as session:
@@ -66,7 +69,7 @@ def test_value_that_the_target_cannot_hold_stops_the_copy_and_is_named(pair, sou
     check_refusal(move, word)
 
 
-@pytest.mark.parametrize("source, target, kind, literal, word", REFUSALS)
+@pytest.mark.parametrize("source, target, kind, literal, word", REFUSALS if ALL else REFUSALS[1::2])
 def test_value_that_the_target_cannot_hold_stops_the_stream_and_is_named(pair, source, target, kind, literal, word):  # noqa: F811
     databases, move = pair(source, target)
     with databases.source() as session:
@@ -98,14 +101,10 @@ def test_zero_dates_by_policy_in_copy_stream_and_verify(pair, source, policy, be
     move.stop()
 
 
-def test_zero_dates_stay_between_servers_that_know_them(pair):  # noqa: F811
-    databases, move = pair("mariadb", "mysql")
-    with databases.source() as session:
-        make_odd(session, "datetime(3)", ZERO, "'2024-00-10 00:00:00'")
-        move.start()
-        move.wait_streaming()
-        session.execute(f"insert into odd values (3, {ZERO})")
-    move.wait_caught_up()
-    assert databases.assert_equal() == 3
-    move.verify()
-    move.stop()
+def test_zero_dates_are_refused_by_name_between_servers_that_know_them_too(pair):  # noqa: F811
+    _, move = pair("mariadb", "mysql")
+    with move.databases.source() as session:
+        make_odd(session, "datetime(3)", "null")
+        session.execute(f"insert into odd values (41, {ZERO})")
+    move.start()
+    check_refusal(move, "zero_dates")

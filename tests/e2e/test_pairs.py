@@ -10,6 +10,7 @@ from pair_load import Load, prepare
 from pairs import PAIRS, pair, pair_servers  # noqa: F401  fixtures
 
 KILLS = int(os.environ.get("DROVER_E2E_PAIR_KILLS", "2"))
+SEED = os.environ.get("DROVER_E2E_SEED", "1")
 
 
 def kill(move, victim, rng):
@@ -31,13 +32,13 @@ def victims(rng):
 
 @pytest.mark.parametrize("source, target", PAIRS)
 def test_move_under_load_and_kills_ends_equal(pair, source, target):  # noqa: F811
-    rng = random.Random(f"{source} to {target}")
+    rng = random.Random(f"{source} to {target} {SEED}")
     databases, move = pair(source, target, extra="limits: {copy_workers: 2}")
     with databases.source() as session:
         prepare(session)
     planned = move.call("plan")
     assert planned.returncode == 0, planned.stdout + planned.stderr
-    load = Load(databases.source_server, databases.name).start()
+    load = Load(databases.source_server, databases.name, seed=rng.randrange(1000)).start()
     try:
         move.start()
         for _, victim in zip(range(KILLS), victims(rng)):

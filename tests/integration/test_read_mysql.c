@@ -476,10 +476,10 @@ static void check_errors(MysqlScratch *scratch)
         mysql_test_table(scratch, "t", "a int key; b varchar(5) key; d date; c varchar(5)");
     mysql_scratch_run(scratch, "insert into t values (7, 'x', '2023-02-31', 'a')");
     expect_error(scratch, table,
-                 "key (7, x): column d: value 2023-02-31 is no date that PostgreSQL has");
+                 "key (7, x): column d: value 2023-02-31 is no date of the calendar");
     mysql_scratch_run(scratch, "update t set d = '0000-00-00'");
     expect_error(scratch, table,
-                 "key (7, x): column d: value 0000-00-00 is no date that PostgreSQL has; "
+                 "key (7, x): column d: value 0000-00-00 is no date of the calendar; "
                  "zero_dates in the migration file says what becomes of it");
     mysql_scratch_run(scratch, "update t set d = null, c = concat('a', char(0))");
     expect_error(scratch, table,
