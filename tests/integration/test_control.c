@@ -409,6 +409,41 @@ static void test_a_rolled_back_write_leaves_no_trace(void **state)
     assert_answer(fixture, "select writes from drover.progress", "1");
 }
 
+static void *join_and_register(void *user)
+{
+    Control *control = user;
+    GError *error = NULL;
+    for (int i = 0; i < 10 && error == NULL; i++) {
+        guint64 epoch = 0;
+        if (!control_join_role(control, "copy", false, &epoch, &error)) {
+            break;
+        }
+        g_autofree char *worker = g_strdup_printf("copy-%" G_GUINT64_FORMAT "-1", epoch);
+        control_worker_register(control, worker, epoch, &error);
+    }
+    return error;
+}
+
+static void test_many_processes_may_join_and_register_at_once(void **state)
+{
+    Fixture *fixture = *state;
+    Control controls[6];
+    pthread_t threads[G_N_ELEMENTS(controls)];
+    for (gsize i = 0; i < G_N_ELEMENTS(controls); i++) {
+        controls[i] = new_control(fixture);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(controls); i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, join_and_register, &controls[i]), 0);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(controls); i++) {
+        void *result = NULL;
+        pthread_join(threads[i], &result);
+        g_autoptr(GError) error = result;
+        MUST(error == NULL);
+        close_control(&controls[i]);
+    }
+}
+
 /* --- The migration's row, progress, accounts -------------------------------------------------- */
 
 static void test_columns_of_the_migration_come_back(void **state)
@@ -825,6 +860,20 @@ static void test_refetch_keys_come_back_byte_by_byte(void **state)
     assert_int_equal(none->len, 0);
 }
 
+static void test_differences_are_listed_once_byte_by_byte(void **state)
+{
+    Fixture *fixture = *state;
+    Control *control = &fixture->control;
+    GError *error = NULL;
+    const char *const keys[] = {"(a)=(x)", "(a)=(x )", "(a)=(X)", "(a)=(\xC3\xA9)", "(a)=(e)"};
+    for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
+        MUST(control_difference_add(control, 1, "missing", keys[i], &error));
+        MUST(control_difference_add(control, 1, "missing", keys[i], &error));
+    }
+    assert_answer(fixture, "select count(*), count(distinct d.key) from drover.difference d",
+                  "5,5");
+}
+
 static void test_objects_are_recorded_once_and_forgotten(void **state)
 {
     Fixture *fixture = *state;
@@ -862,6 +911,7 @@ int main(int argc, char **argv)
         TEST(test_a_role_owns_only_its_own_workers),
         TEST(test_registering_again_keeps_the_progress),
         TEST(test_a_rolled_back_write_leaves_no_trace),
+        TEST(test_many_processes_may_join_and_register_at_once),
         TEST(test_columns_of_the_migration_come_back),
         TEST(test_progress_comes_back_to_the_last_bit),
         TEST(test_progress_of_a_new_worker_is_zero),
@@ -882,6 +932,7 @@ int main(int argc, char **argv)
         TEST(test_only_the_snapshot_that_was_lost_is_forgotten),
         TEST(test_a_table_in_doubt_says_why),
         TEST(test_refetch_keys_come_back_byte_by_byte),
+        TEST(test_differences_are_listed_once_byte_by_byte),
         TEST(test_objects_are_recorded_once_and_forgotten),
     };
     int failed = 0;

@@ -7,15 +7,13 @@
 
 #include <cmocka.h>
 
+#include "apply/mysql/target.h"
+#include "apply/postgres/target.h"
 #include "tests/support/must.h"
 #include "tests/support/mysql_scratch.h"
 #include "tests/support/scratch.h"
 
 #include <string.h>
-
-/* Of apply/postgres/target.h and apply/mysql/target.h, each of which says what its own Target is.
- */
-extern const TargetOps pg_target_ops, mysql_target_ops;
 
 static char side[] = "target";
 static char postgresql[] = "postgresql", mysql[] = "mysql";
