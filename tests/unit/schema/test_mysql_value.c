@@ -198,7 +198,7 @@ static void test_bounds_are_written_so_that_the_column_decides(void **state)
                  " where (t.`a` > 5 or (t.`a` = 5 and t.`b``` >= 'it''s'))");
     expect_range(columns, 2, lower, upper,
                  " where (t.`a` > 5 or (t.`a` = 5 and t.`b``` >= 'it''s')) and "
-                 "(t.`a` < 5 or (t.`a` = 5 and t.`b``` < '\\x00ff'))");
+                 "(t.`a` < 5 or (t.`a` = 5 and t.`b``` < '\\\\x00ff'))");
     expect_range(columns, 2, NULL, NULL, "");
     static const struct {
         guint32 oid;
