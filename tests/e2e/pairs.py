@@ -85,6 +85,15 @@ class PairMove(Drover):
             return position is not None and parsed(position) >= head
         wait_for(passed, f"apply passes {head}", limit, 0.1)
 
+    def wait_refetched(self, limit=60):
+        """Until nothing is on the refetch list: rows that stand there may be old on the target."""
+        def empty():
+            self.keep_running()
+            with self.databases.target() as session:
+                return int(session.value("select count(*) from drover.refetch where migration = %s",
+                                         self.databases.name)) == 0
+        wait_for(empty, "the refetch list is empty", limit, 0.1)
+
     def verify(self):
         done = self.json("verify", timeout=300)
         assert done["result"] == "PASS", done

@@ -38,6 +38,7 @@ def running(pair):  # noqa: F811
 
 def check_equal(databases, move):
     move.wait_caught_up()
+    move.wait_refetched()
     assert databases.assert_equal() > 0
     move.verify()
     move.check_accounts()
