@@ -43,7 +43,7 @@ static const struct {
     {"anonymous transaction", DROVER_ERROR_PERSON,
      "a transaction was logged without a GTID while gtid_mode was not ON: set it ON, then copy "
      "again"},
-    {"GTID_MODE", DROVER_ERROR_NO, "set gtid_mode=ON on the source, or use the position of a file"},
+    {"GTID_MODE", DROVER_ERROR_NO, "set gtid_mode=ON on the source"},
     {"checksum", DROVER_ERROR_PERSON, "the server's binlog file is damaged"},
     {"", DROVER_ERROR_PERSON, "the server cannot send its binlog from this position"},
 };

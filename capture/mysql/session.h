@@ -52,7 +52,7 @@ bool mysql_source_log_end(Source *source, MysqlLogEnd *end, GError **error);
 /* The number of a binlog file, which orders them: 3 for "binlog.000003". */
 bool mysql_log_file_number(const char *file, guint64 *number, GError **error);
 /* NO where the server's log cannot be followed: settings, filters. */
-bool mysql_source_check_log(Source *source, const Migration *migration, GError **error);
+bool mysql_source_check_log(Source *source, GError **error);
 
 /* setup.c */
 bool mysql_source_setup(Source *source, const Migration *migration, Position *start, char **resume,

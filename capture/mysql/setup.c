@@ -150,8 +150,9 @@ bool mysql_source_setup(Source *source, const Migration *migration, Position *st
 {
     gint64 limit = g_get_monotonic_time() + XA_LIMIT;
     GError *problem = NULL;
+    (void)migration; /* nothing is made for it */
     *snapshot = *resume = NULL;
-    if (!mysql_source_check_log(source, migration, error))
+    if (!mysql_source_check_log(source, error))
         return false;
     while (!start_without_xa(source, start, resume, &problem)) {
         if (!g_error_matches(problem, DROVER_ERROR, DROVER_ERROR_NO) ||

@@ -164,18 +164,25 @@ static bool check_gtids(Source *source, GError **error)
     return false;
 }
 
-bool mysql_source_check_log(Source *source, const Migration *migration, GError **error)
+static bool check_filters(Source *source, const MysqlLogEnd *end, DroverErrorCode code,
+                          GError **error)
+{
+    if (!end->filters)
+        return true;
+    g_set_error(error, DROVER_ERROR, (int)code,
+                "%s: its log does not have all databases (%s); start the server without that%s",
+                source->endpoint->label, end->filters,
+                code == DROVER_ERROR_PERSON
+                    ? ", then start the migration over (drover drop, then run)"
+                    : "");
+    return false;
+}
+
+bool mysql_source_check_log(Source *source, GError **error)
 {
     g_auto(MysqlLogEnd) end = {0};
-    (void)migration;
-    if (!mysql_source_log_end(source, &end, error) || !check_gtids(source, error))
-        return false;
-    if (!end.filters)
-        return true;
-    g_set_error(error, DROVER_ERROR, DROVER_ERROR_NO,
-                "%s: its log does not have all databases (%s); start the server without that",
-                source->endpoint->label, end.filters);
-    return false;
+    return mysql_source_log_end(source, &end, error) && check_gtids(source, error) &&
+           check_filters(source, &end, DROVER_ERROR_NO, error);
 }
 
 /* ---- status ---- */
@@ -193,9 +200,10 @@ static bool mysql_source_status(Source *source, const Migration *migration, bool
                                 SourceStatus *status, GError **error)
 {
     g_auto(MysqlLogEnd) end = {0};
-    (void)migration, (void)heartbeat;
     *status = (SourceStatus){.retained_bytes = -1};
     if (!mysql_source_log_end(source, &end, error) || !read_clock(source, &status->time, error))
+        return false;
+    if (heartbeat && migration && !check_filters(source, &end, DROVER_ERROR_PERSON, error))
         return false;
     status->head = end.position;
     status->identity = mysql_source_identity(source, error);

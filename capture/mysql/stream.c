@@ -7,6 +7,8 @@
 #include <xxhash.h>
 
 #define HEARTBEAT_MS 100
+#define LEAST_WORK_MS 10 /* with what is there, however short the caller waits */
+#define EVENTS_A_LOOK 64 /* at the clock */
 #define SINCE " since "
 
 void mysql_stream_free(MysqlStream *stream)
@@ -94,7 +96,7 @@ static bool start_stream(Source *source, const Migration *migration, Position fr
     MysqlCatalog catalog = {
         .mariadb = source->mariadb, .reaches = mysql_source_reaches, .user = source};
     if (!mysql_source_session(source, error) || !check_identity(source, migration, error) ||
-        !mysql_source_check_log(source, migration, error) ||
+        !mysql_source_check_log(source, error) ||
         !names_ignore_case(source, &catalog.ignore_case, error))
         return false;
     source->stream = mysql_stream_new(migration, from, resume, &catalog, error);
@@ -159,25 +161,28 @@ static BinlogRead read_more(MysqlStream *stream, int timeout_ms, GError **error)
     return BINLOG_READ_FAILED;
 }
 
+/* Events that are of no table of the migration take time too: of a large transaction or a backlog
+ * more than the caller has. */
 static StreamResult next(MysqlStream *stream, int timeout_ms, StreamEvent *event, GError **error)
 {
-    gint64 deadline = 0;
-    for (;;) {
+    gint64 start = g_get_monotonic_time(), now = start;
+    gint64 deadline = start + (gint64)timeout_ms * 1000;
+    gint64 most = start + MAX((gint64)timeout_ms, LEAST_WORK_MS) * 1000;
+    for (guint events = 1;; events++) {
         bool wants;
         *event = (StreamEvent){0};
         StreamResult result = advance(stream, &wants, event, error);
         if (result != STREAM_TIMEOUT)
             return result;
+        if (events % EVENTS_A_LOOK == 0 || wants)
+            now = g_get_monotonic_time();
+        if (now > most)
+            return STREAM_TIMEOUT;
         if (!wants)
             continue;
-        gint64 now = g_get_monotonic_time();
-        deadline = deadline ? deadline : now + (gint64)timeout_ms * 1000;
-        int left = (int)((MAX(deadline - now, 0) + 999) / 1000);
-        switch (read_more(stream, left, error)) {
+        switch (read_more(stream, (int)((MAX(deadline - now, 0) + 999) / 1000), error)) {
         case BINLOG_READ_EVENT:
-            if (left > 0 || timeout_ms == 0)
-                break;
-            return STREAM_TIMEOUT;
+            break;
         case BINLOG_READ_TIMEOUT:
             return STREAM_TIMEOUT;
         case BINLOG_READ_END:

@@ -422,6 +422,31 @@ static void test_a_silent_log_tells_how_far_it_is(void **state)
     }
 }
 
+/* Rows of tables that are not moved are no reason to let the caller wait for their commit. */
+static void test_a_short_wait_ends_inside_of_a_large_transaction(void **state)
+{
+    (void)state;
+    EACH_SERVER(bench, "create table a (id int primary key);\n"
+                       "create table other (id int auto_increment primary key, v varchar(200))")
+    {
+        GError *error = NULL;
+        StreamEvent event;
+        guint timeouts = 0;
+        mysql_bench_run(bench, "begin;\ninsert into other (v) values (repeat('x', 200))");
+        for (guint i = 0; i < 17; i++)
+            mysql_bench_run(bench, "insert into other (v) select v from other");
+        mysql_bench_run(bench, "commit;\ninsert into a values (1)");
+        for (;;) {
+            StreamResult result = ops->stream_next(bench->stream, 0, &event, &error);
+            assert_true(result != STREAM_FAILED);
+            timeouts += result == STREAM_TIMEOUT;
+            if (result == STREAM_COMMIT)
+                break;
+        }
+        assert_true(timeouts > 0);
+    }
+}
+
 static void test_a_short_wait_ends_without_an_event(void **state)
 {
     (void)state;
@@ -466,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_a_large_transaction_behind_a_savepoint_comes_whole),
         cmocka_unit_test(test_the_commit_time_is_the_servers),
         cmocka_unit_test(test_a_silent_log_tells_how_far_it_is),
+        cmocka_unit_test(test_a_short_wait_ends_inside_of_a_large_transaction),
         cmocka_unit_test(test_a_short_wait_ends_without_an_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
