@@ -2,7 +2,11 @@
 
 #include "schema/connection_mysql_tls.h"
 
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define DEFAULT_PORT 3306
 #define CONNECT_TIMEOUT 10
@@ -216,6 +220,23 @@ typedef struct Kind {
 static const Kind reader = {pinned_settings, 0, 0};
 static const Kind writer = {writer_settings, 1, CLIENT_FOUND_ROWS | CLIENT_MULTI_STATEMENTS};
 
+/* A machine that is gone is noticed while its server has something to do for us, too: the library
+ * sets only that probes are sent, after hours. */
+static void watch_server(MYSQL *mysql)
+{
+    static const struct {
+        int level, option, value;
+    } settings[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+                    {IPPROTO_TCP, TCP_KEEPIDLE, 10},
+                    {IPPROTO_TCP, TCP_KEEPINTVL, 5},
+                    {IPPROTO_TCP, TCP_KEEPCNT, 3},
+                    {IPPROTO_TCP, TCP_USER_TIMEOUT, 30000}};
+    for (gsize i = 0; i < G_N_ELEMENTS(settings); i++)
+        if (setsockopt((int)mysql->net.fd, settings[i].level, settings[i].option,
+                       &settings[i].value, sizeof settings[i].value) != 0)
+            g_debug("setsockopt: %s", g_strerror(errno));
+}
+
 static MYSQL *connect_once(const Endpoint *endpoint, const Address *address, const char *label,
                            guint read_timeout_s, const Kind *kind, MysqlTlsTry tls, GError **error)
 {
@@ -236,8 +257,10 @@ static MYSQL *connect_once(const Endpoint *endpoint, const Address *address, con
     mysql_session_set_tls(mysql, endpoint, tls);
     if (mysql_real_connect(mysql, address->host, g_uri_get_user(address->uri), password,
                            address->database, address->port, NULL, kind->flags) &&
-        mysql_query(mysql, kind->settings) == 0)
+        mysql_query(mysql, kind->settings) == 0) {
+        watch_server(mysql);
         return mysql;
+    }
     mysql_session_fail(mysql, error);
     mysql_close(mysql);
     return NULL;

@@ -15,7 +15,10 @@
 #include "tests/support/mysql_scratch.h"
 #include "tests/support/net.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static MysqlScratch *scratch;
 static Target *target;
@@ -240,6 +243,18 @@ static void test_lost_session_can_be_tried_again(void **state)
     target = kept;
 }
 
+static void test_a_machine_that_is_gone_is_noticed_within_a_minute(void **state)
+{
+    (void)state;
+    int idle = 0, alive = 0;
+    socklen_t size = sizeof idle;
+    int socket = (int)target->mysql->net.fd;
+    assert_int_equal(getsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &alive, &size), 0);
+    assert_int_equal(getsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle, &size), 0);
+    assert_true(alive);
+    assert_int_equal(idle, 10);
+}
+
 /* A server may ask for a file in answer to whatever it was told. */
 static void test_no_file_is_given_to_the_server(void **state)
 {
@@ -268,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_there_or_not_allowed_is_no),
         cmocka_unit_test(test_deadlock_can_be_tried_again),
         cmocka_unit_test(test_lost_session_can_be_tried_again),
+        cmocka_unit_test(test_a_machine_that_is_gone_is_noticed_within_a_minute),
         cmocka_unit_test(test_no_file_is_given_to_the_server),
     };
     int failed = cmocka_run_group_tests_name("MySQL", tests, open_mysql, close_group);
