@@ -52,11 +52,29 @@ MysqlScratch *mysql_scratch_new(const char *variable)
     return scratch;
 }
 
+/* Until the server is through with a session, others cannot end its XA transaction. */
+static void wait_until_gone(MysqlScratch *scratch, unsigned long session)
+{
+    gint64 limit = g_get_monotonic_time() + 30 * G_USEC_PER_SEC;
+    for (;;) {
+        g_autofree char *n = mysql_scratch_ask(
+            scratch, 0, "select count(*) from information_schema.processlist where id = %lu",
+            session);
+        if (strcmp(n, "0") == 0)
+            return;
+        if (g_get_monotonic_time() > limit)
+            fail_msg("session %lu does not end", session);
+        g_usleep(2000);
+    }
+}
+
 void mysql_scratch_again(MysqlScratch *scratch)
 {
+    unsigned long session = mysql_thread_id(scratch->mysql);
     mysql_close(scratch->mysql);
     scratch->mysql = reach(&scratch->endpoint);
     run(scratch->mysql, "set sql_mode = ''");
+    wait_until_gone(scratch, session);
 }
 
 void mysql_scratch_free(MysqlScratch *scratch)
