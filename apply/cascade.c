@@ -27,24 +27,57 @@ static bool list_children(Control *control, const Table *table, const Children *
     return true;
 }
 
-static bool refetch_children(Control *control, const Table *parent, const Cascade *cascade,
-                             const GArray *keys, bool *found, GError **error)
+static bool read_children(Control *control, const Table *parent, const Cascade *cascade,
+                          const GArray *keys, Children *children, GError **error)
 {
-    const Table *table = cascade->child;
-    g_autoptr(Arena) arena = arena_new(64 * 1024);
-    g_autoptr(GArray) child_keys = g_array_new(FALSE, FALSE, sizeof(Row));
-    Children children = {arena, child_keys};
-    ReadSink sink = {.row = take_child, .user = &children};
+    ReadSink sink = {.row = take_child, .user = children};
     ReadRequest request = {.kind = READ_CHILDREN,
-                           .table = table,
+                           .table = cascade->child,
                            .keys = (const Row *)(void *)keys->data,
                            .n_keys = keys->len,
                            .columns = cascade->columns,
                            .n_columns = parent->n_key};
-    if (!control->ops->read(control->target, &request, &sink, error) ||
-        !list_children(control, table, &children, error))
+    return control->ops->read(control->target, &request, &sink, error);
+}
+
+static bool remove_rows(Control *control, const Table *table, const GArray *keys, GError **error)
+{
+    g_autofree NetRow *rows = g_new0(NetRow, keys->len);
+    g_autofree NetRow **list = g_new(NetRow *, keys->len);
+    for (guint i = 0; i < keys->len; i++) {
+        rows[i] = (NetRow){.kind = NET_DELETE, .key = g_array_index(keys, Row, i)};
+        list[i] = &rows[i];
+    }
+    NetTable net = {.table = table, .n_rows = keys->len, .rows = list, .n_deletes = keys->len};
+    return control->ops->write(control->target, &net, 1, false, error);
+}
+
+static bool follow(Control *control, const Table *parent, const GArray *keys, bool for_good,
+                   bool *found, GError **error);
+
+/* It ends where a table refers to itself, too: a row that was taken away is found by no read. */
+static bool follow_one(Control *control, const Table *parent, const Cascade *cascade,
+                       const GArray *keys, bool for_good, bool *found, GError **error)
+{
+    g_autoptr(Arena) arena = arena_new(64 * 1024);
+    g_autoptr(GArray) child_keys = g_array_new(FALSE, FALSE, sizeof(Row));
+    Children children = {arena, child_keys};
+    if (!read_children(control, parent, cascade, keys, &children, error) ||
+        !list_children(control, cascade->child, &children, error))
         return false;
-    *found = *found || child_keys->len > 0;
+    if (child_keys->len == 0)
+        return true;
+    *found = true;
+    return !for_good || (remove_rows(control, cascade->child, child_keys, error) &&
+                         follow(control, cascade->child, child_keys, true, found, error));
+}
+
+static bool follow(Control *control, const Table *parent, const GArray *keys, bool for_good,
+                   bool *found, GError **error)
+{
+    for (guint i = 0; keys->len > 0 && i < parent->n_cascades; i++)
+        if (!follow_one(control, parent, &parent->cascades[i], keys, for_good, found, error))
+            return false;
     return true;
 }
 
@@ -54,10 +87,10 @@ bool cascade_refetch(const Batch *batch, Control *control, bool *found, GError *
         const Table *table = migration_table(control->migration, id);
         if (table->n_cascades == 0)
             continue;
-        g_autoptr(GArray) gone = batch_gone(batch, id);
-        for (guint i = 0; gone->len > 0 && i < table->n_cascades; i++)
-            if (!refetch_children(control, table, &table->cascades[i], gone, found, error))
-                return false;
+        g_autoptr(GArray) gone = batch_gone(batch, id, true), back = batch_gone(batch, id, false);
+        if (!follow(control, table, gone, true, found, error) ||
+            !follow(control, table, back, false, found, error))
+            return false;
     }
     return true;
 }

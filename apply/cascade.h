@@ -1,7 +1,9 @@
 /*
  * Cascade: foreign key actions that the source's log does not carry (Table.cascades). A parent row
  * that an event took away may have changed its children: the target's children of it are in doubt,
- * and are read from the source again (rule R7). A child that is gone is a parent in turn.
+ * and are read from the source again (rule R7). Where the parent is gone for good they refer to
+ * nothing: none can be so on the source, and they are taken away until they have been read, so that
+ * no batch leaves a row without its parent. A child that is gone is a parent in turn.
  */
 #pragma once
 

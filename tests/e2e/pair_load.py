@@ -21,6 +21,11 @@ create table ledger (amount decimal(20, 4), at datetime(6), memo text, cents big
 create table parent (id int auto_increment primary key, name varchar(50) unique);
 create table child (id bigint auto_increment primary key, parent_id int not null, note varchar(500),
     foreign key (parent_id) references parent (id));
+create table basket (id int primary key, owner varchar(20));
+create table line (basket_id int, number int, what varchar(30), primary key (basket_id, number),
+    foreign key (basket_id) references basket (id) on delete cascade);
+create table mark (id bigint auto_increment primary key, basket_id int, number int,
+    foreign key (basket_id, number) references line (basket_id, number) on delete cascade);
 create table scratch (id bigint auto_increment primary key, value varchar(500), stamp datetime(6));
 create table legacy (code char(8) character set latin1 primary key, body text character set cp1251,
     wide varchar(60) character set utf16, three varchar(60) character set utf8mb3)
@@ -38,6 +43,11 @@ create table token (id uuid primary key, owner oid, payload bytea, kind varchar(
 create table ledger (amount numeric(20, 4), at timestamp, memo text, cents numeric(20, 0), primary key (amount, at));
 create table parent (id serial primary key, name varchar(50) unique);
 create table child (id bigserial primary key, parent_id integer not null references parent, note varchar(500));
+create table basket (id integer primary key, owner varchar(20));
+create table line (basket_id integer references basket on delete cascade, number integer, what varchar(30),
+    primary key (basket_id, number));
+create table mark (id bigserial primary key, basket_id integer, number integer,
+    foreign key (basket_id, number) references line on delete cascade);
 create table scratch (id bigserial primary key, value varchar(500), stamp timestamp);
 create table legacy (code varchar(8) primary key, body text, wide varchar(60), three varchar(60))
 """
@@ -184,6 +194,18 @@ def family_shrinks(s, rng, key):
             s.session.execute("delete from parent where id = %s", rows[0][0])
 
 
+def basket_fills(s, rng, key):
+    s.insert_new("basket", id=key, owner=text(rng, LETTERS, 20))
+    for number in range(rng.randrange(4)):
+        s.insert_new("line", basket_id=key, number=number, what=text(rng))
+        s.session.execute("insert into mark (basket_id, number) values (%s, %s)", key, number)
+
+
+def basket_goes(s, _, key):
+    """With its lines and their marks."""
+    s.session.execute("delete from basket where id = %s", key)
+
+
 def scratch_fills(s, rng, _):
     s.session.execute("insert into scratch (value, stamp) values (%s, %s)", text(rng), s.moment())
 
@@ -203,7 +225,8 @@ def everything_counts(s, _, key):
 CHANGES = [
     (item_counts, 20), (item_large, 8), (item_comes, 8), (item_goes, 5), (item_moves, 8), (slots_swap, 8), (pair_changes, 10),
     (pair_changes_case, 4), (pair_moves, 4), (pair_goes, 3), (token_changes, 8), (token_moves, 3), (ledger_changes, 8),
-    (family_grows, 8), (family_shrinks, 3), (scratch_fills, 6), (legacy_changes, 6), (everything_counts, 0.15),
+    (family_grows, 8), (family_shrinks, 3), (basket_fills, 8), (basket_goes, 8), (scratch_fills, 6), (legacy_changes, 6),
+    (everything_counts, 0.15),
 ]
 
 
@@ -217,7 +240,8 @@ def prepare(session, seed=1):
     for number in range(1, ITEMS + 1):
         item_comes(statements, rng, number)
         session.execute("update item set slot = %s, body = %s where id = %s", number, text(rng) * 200, number)
-        for change in (pair_changes, token_changes, ledger_changes, family_grows, scratch_fills, legacy_changes):
+        for change in (pair_changes, token_changes, ledger_changes, family_grows, basket_fills, scratch_fills,
+                       legacy_changes):
             if number % 3 == 0:
                 change(statements, rng, number)
     session.execute("update item set body = %s where id = 1", "🐑" * 1000000)
