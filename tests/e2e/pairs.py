@@ -77,10 +77,17 @@ class PairMove(Drover):
 
     def wait_caught_up(self, limit=120):
         """Until apply has passed what the source's log holds now, by what `status` says."""
+        self._wait_passed(self.keep_running, limit)
+
+    def wait_caught_up_by(self, *roles, limit=120):
+        """The same for roles that are processes of their own, which must live."""
+        self._wait_passed(lambda: [role.check_alive() for role in roles], limit)
+
+    def _wait_passed(self, look, limit):
         head = parsed(self.status()["source"]["head"])
 
         def passed():
-            self.keep_running()
+            look()
             position = self.status()["apply"]["position"]
             return position is not None and parsed(position) >= head
         wait_for(passed, f"apply passes {head}", limit, 0.1)
