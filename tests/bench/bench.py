@@ -2,11 +2,8 @@
 import argparse
 import json
 import os
-import re
-import resource
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -16,9 +13,9 @@ import time
 import psycopg
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from measure import Measure, ratio, table  # noqa: E402
 from servers import Postgres, wait_for  # noqa: E402
 
-TICK = os.sysconf("SC_CLK_TCK")
 MARK = 987654321
 TABLES = ("pgbench_accounts", "pgbench_tellers", "pgbench_branches", "pgbench_history")
 
@@ -38,51 +35,6 @@ def execute(server, database, *statements):
         return answer.fetchone()[0] if answer.description else None
 
 
-def own_cpu(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return [int(x) / TICK for x in fields[11:15]]
-
-
-def server_cpu(server):
-    """CPU seconds of a server: itself, its children that ended, its children alive."""
-    total = sum(own_cpu(server.process.pid))
-    for child in server.children():
-        try:
-            total += sum(own_cpu(child)[:2])
-        except FileNotFoundError:
-            pass
-    return total
-
-
-def peak_mib(pid):
-    with open(f"/proc/{pid}/status") as status:
-        return int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1)) / 1024
-
-
-class Measure:
-    """Wall and CPU seconds of a contestant, both servers included."""
-
-    def __init__(self, bench):
-        self.bench = bench
-        self.children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.servers = [server_cpu(s) for s in bench.servers]
-        self.start = time.monotonic()
-        self.peak = 0.0
-        self.client = 0.0
-
-    def end(self, process=None):
-        self.seconds = time.monotonic() - self.start
-        if process is not None:
-            self.peak = peak_mib(process.pid)
-            self.client = sum(own_cpu(process.pid)[:2])
-        else:
-            now = resource.getrusage(resource.RUSAGE_CHILDREN)
-            self.client = now.ru_utime + now.ru_stime - self.children.ru_utime - self.children.ru_stime
-        self.server_cpu = [server_cpu(s) - before for s, before in zip(self.bench.servers, self.servers)]
-        return self
-
-
 class Bench:
     def __init__(self, options):
         self.options = options
@@ -90,6 +42,7 @@ class Bench:
         tuned = dict(shared_buffers="1GB", max_wal_size="16GB", checkpoint_timeout="30min", autovacuum="off")
         self.servers = [Postgres("source", **tuned), Postgres("target", **tuned)]
         self.source, self.target = self.servers
+        self.named = {"source": self.source, "target": self.target}
         self.folder = tempfile.mkdtemp(prefix="drover-bench-")
         if os.geteuid() == 0:
             os.chmod(self.folder, 0o755)
@@ -160,7 +113,7 @@ class Bench:
                                  self.url(self.source, "src")], check=True, capture_output=True).stdout
         subprocess.run([self.target.program("psql"), "-Xq", self.url(self.target, database)], input=schema, check=True,
                        stdout=subprocess.DEVNULL)
-        measure = Measure(self)
+        measure = Measure(self.named)
         for table in TABLES:
             subprocess.run(f"{self.source.program('psql')} -Xq '{self.url(self.source, 'src')}' -c 'copy {table} to stdout"
                            f" (format binary)' | {self.target.program('psql')} -Xq '{self.url(self.target, database)}'"
@@ -171,7 +124,7 @@ class Bench:
 
     def copy_pgcopydb(self, database):
         work = os.path.join(self.folder, f"pgcopydb{self.serial}")
-        measure = Measure(self)
+        measure = Measure(self.named)
         subprocess.run(["pgcopydb", "clone", "--source", self.url(self.source, "src"), "--target",
                         self.url(self.target, database), "--dir", work, "--table-jobs", str(self.options.jobs),
                         "--index-jobs", str(self.options.jobs), "--no-comments"],
@@ -181,7 +134,7 @@ class Bench:
 
     def copy_drover(self, database):
         name, path = self.migration(database, self.options.jobs)
-        measure = Measure(self)
+        measure = Measure(self.named)
         process = self.run(path)
         self.wait_phase(process, database, name, "streaming")
         measure.end(process)
@@ -201,7 +154,7 @@ class Bench:
                 execute(self.target, "postgres", f"drop database {database}")
         print(f"\n== copy: pgbench scale {self.options.scale}, {self.options.jobs} jobs, "
               f"{self.options.rounds} rounds, equal afterwards")
-        self.table(results)
+        table(results)
         print(f"   drover / pgcopydb: {ratio(results, 'drover run to streaming', 'pgcopydb clone')}")
 
     # ---- backlog
@@ -231,7 +184,7 @@ class Bench:
         assert want == self.content(self.target, native_database), "native"
         assert want == self.content(self.target, base), "drover"
         print(f"\n== {title}: {changes} changes in {count + 1} transactions, equal afterwards")
-        self.table(results, changes)
+        table(results, changes)
         print(f"   native / drover: {ratio(results, 'native logical replication', 'drover')}")
         self.drop(path, name)
         execute(self.source, "src", "drop publication bench")
@@ -246,7 +199,7 @@ class Bench:
         return name, base, path
 
     def drain_floor(self, head):
-        measure = Measure(self)
+        measure = Measure(self.named)
         subprocess.run([self.source.program("pg_recvlogical"), "-d", self.url(self.source, "src"), "--slot", "floor",
                         "--start", "-o", "proto_version=1", "-o", "publication_names=bench", "-o", "binary=true",
                         "--endpos", head, "-f", "/dev/null"], check=True)
@@ -255,7 +208,7 @@ class Bench:
         return measure
 
     def drain_native(self, database):
-        measure = Measure(self)
+        measure = Measure(self.named)
         execute(self.target, database, f"create subscription s connection '{self.url(self.source, 'src')}' publication bench"
                 " with (create_slot = false, slot_name = 'native', copy_data = false, binary = true)")
         with connect(self.target, database) as session:
@@ -272,7 +225,7 @@ class Bench:
         return measure
 
     def drain_drover(self, name, database, path, head):
-        measure = Measure(self)
+        measure = Measure(self.named)
         process = self.run(path)
         with connect(self.target, database) as session:
             wait_for(lambda: session.execute(f"select 1 from pgbench_branches where bid = 1 and bbalance = {MARK}"
@@ -338,25 +291,6 @@ class Bench:
             commits = session.execute("select id, extract(epoch from pg_xact_commit_timestamp(xmin))::float8"
                                       " from pgbench_history where id > %s", (first,)).fetchall()
         return [(seen[row] - at) * 1000 for row, at in commits if row in seen]
-
-    # ---- output
-    def table(self, results, changes=None):
-        for way, measures in results.items():
-            seconds = statistics.median(m.seconds for m in measures)
-            client = statistics.median(m.client for m in measures)
-            servers = [statistics.median(m.server_cpu[i] for m in measures) for i in (0, 1)]
-            peak = max(m.peak for m in measures)
-            line = (f"   {way:38} {seconds:7.2f} s   CPU s: client {client:5.2f} source {servers[0]:5.2f} "
-                    f"target {servers[1]:5.2f}")
-            if changes:
-                line += (f"   {changes / seconds:9.0f} changes/s   "
-                         f"{(client + sum(servers)) / changes * 1e6:5.2f} CPU s per million")
-            print(line + (f"   peak {peak:.0f} MiB" if peak else ""), flush=True)
-
-
-def ratio(results, above, below):
-    pairs = [a.seconds / b.seconds for a, b in zip(results[above], results[below])]
-    return f"{statistics.median(pairs):.2f} (seconds; pair by pair {', '.join(f'{p:.2f}' for p in pairs)})"
 
 
 UPDATES = "\\set aid random(1, :rows)\nupdate pgbench_accounts set abalance = abalance + 1 where aid = :aid;\n"
