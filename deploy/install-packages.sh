@@ -12,7 +12,7 @@ kafka="openjdk-17-jre-headless maven"
 mysql="mariadb-server-core mariadb-client-core debian-archive-keyring"
 tests="clang clang-format libclang-rt-14-dev llvm-14 libcmocka-dev valgrind patch python3 python3-venv openssl iproute2
   spin $mysql $kafka"
-bench="pgcopydb"
+bench="pgcopydb pgloader"
 wanted=
 for set in "$@"; do
   case $set in

@@ -23,7 +23,7 @@ fetch_jars() { # complete once it holds the pom that it was made from
   ) 9> "$cache/lock"
 }
 
-# Short-lived: the second compiler would cost more than it saves.
+# Short-lived: the second compiler would cost more than it saves. DROVER_KAFKA_JVM: other options for the node.
 jvm=(java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "-Dlog4j2.configurationFile=$here/kafka/log4j2.properties"
   -cp "$cache/jars/*")
 
@@ -46,7 +46,7 @@ run() { # FOLDER [CLUSTER_ID]
     local id=${2:-$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)}
     "${jvm[@]}" kafka.tools.StorageTool format "--cluster-id=$id" -c "$1/server.properties"
   fi
-  exec "${jvm[@]}" -Xmx400m kafka.Kafka "$1/server.properties"
+  exec "${jvm[@]}" -Xmx400m ${DROVER_KAFKA_JVM:-} kafka.Kafka "$1/server.properties"
 }
 
 tool() { # NAME ARGUMENT...
