@@ -36,6 +36,12 @@ ENGINES = {
 }
 
 
+def text_of(columns, plain, mtime):
+    """SQL: all columns of a row as one text. `plain` makes a text of any column but the one that has a time."""
+    texts = [mtime if column == "mtime" else plain.format(column) for column in columns]
+    return "concat_ws('|', " + ", ".join(f"coalesce({text}, '~')" for text in texts) + ")"
+
+
 class Bench:
     def __init__(self, options):
         self.options = options
@@ -87,24 +93,18 @@ class Bench:
         return name
 
     def source_content(self):
-        """Per table the number of rows, and the sum of a part of each row's MD5."""
-        def expression(column):
-            return {"mtime": "date_format(mtime, '%Y-%m-%d %H:%i:%s.%f')"}.get(column, column)
-        return [tuple(map(int, self.ask(
-            f"select count(*), coalesce(sum(conv(left(md5(concat_ws('|', "
-            f"{', '.join(self.text(expression(c)) for c in columns)})), 8), 16, 10)), 0) from {name}")))
-            for name, columns in COLUMNS.items()]
+        """Per table the number of rows, and the sum of a part of each row's SHA-256."""
+        def text(columns):
+            return text_of(columns, "{}", "date_format(mtime, '%Y-%m-%d %H:%i:%s.%f')")
+        return [tuple(map(int, self.ask(f"select count(*), coalesce(sum(conv(left(sha2({text(columns)}, 256), 8), 16, 10)), 0)"
+                                        f" from {name}"))) for name, columns in COLUMNS.items()]
 
     def target_content(self, database):
-        def expression(column):
-            return {"mtime": "to_char(mtime::timestamp, 'YYYY-MM-DD HH24:MI:SS.US')"}.get(column, f"{column}::text")
-        return [tuple(map(int, self.ask_target(database, f"select count(*), coalesce(sum(('x' || left(md5(concat_ws('|', "
-            f"{', '.join(self.text(expression(c)) for c in columns)})), 8))::bit(32)::bigint), 0) from src.{name}")))
-            for name, columns in COLUMNS.items()]
-
-    @staticmethod
-    def text(expression):
-        return f"coalesce({expression}, '~')"
+        def digest(columns):
+            text = text_of(columns, "{}::text", "to_char(mtime::timestamp, 'YYYY-MM-DD HH24:MI:SS.US')")
+            return f"('x' || encode(substr(sha256(convert_to({text}, 'UTF8')), 1, 4), 'hex'))::bit(32)::bigint"
+        return [tuple(map(int, self.ask_target(database, f"select count(*), coalesce(sum({digest(columns)}), 0)"
+                                                         f" from src.{name}"))) for name, columns in COLUMNS.items()]
 
     def check(self, database, who):
         source, target = self.source_content(), self.target_content(database)
