@@ -53,8 +53,8 @@ for program in build/release/tests/test_*; do
   DROVER_SHORT=1 valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite "$program" >/dev/null 2>"build/$name.valgrind" ||
     { cat "build/$name.valgrind"; echo "valgrind: $name" >&2; exit 1; }
 done
-check asan 'support|e2e'
+check asan 'support|e2e' -j $((jobs + 1))
 check tsan e2e-threads
 DROVER_SIM_STEPS=$simulation_steps check release 'simulation|planted'
-check release 'e2e-memory|e2e-release'
+check release 'e2e-memory|e2e-release' -j $((jobs + 1))
 step "all passed"
