@@ -60,7 +60,7 @@ static const Range ranges[] = {
 #undef CHARSET_WITH_EXCEPTIONS
 #undef RANGE
 
-static const Charset *find(guint32 collation)
+static const Charset *search(guint32 collation)
 {
     int charset = -1;
     for (gsize i = 0; i < G_N_ELEMENTS(ranges); i++) {
@@ -70,6 +70,18 @@ static const Charset *find(guint32 collation)
             return &charsets[charset];
     }
     return NULL;
+}
+
+/* Values come column after column, most of them in one collation. */
+static const Charset *find(guint32 collation)
+{
+    static _Thread_local guint32 last;
+    static _Thread_local const Charset *found;
+    if (collation != last || found == NULL) {
+        last = collation;
+        found = search(collation);
+    }
+    return found;
 }
 
 const char *mysql_charset_name(guint32 collation)
