@@ -1,6 +1,7 @@
 /*
  * Transactions, the log and what reads see. What the users do is in workload.c.
  */
+#include "proto/gtid.h"
 #include "tests/simulation/database_inside.h"
 
 #include "tests/simulation/world.h"
@@ -254,6 +255,28 @@ static void start_bounds(ReadBounds *bounds, guint64 xmax)
     bounds->running = g_array_new(FALSE, FALSE, sizeof(guint64));
 }
 
+/* Number n of the one origin is the n-th transaction of the log. */
+static char *gtids_of(guint64 position, bool visible_only)
+{
+    static const guint8 origin[MYSQL_UUID_SIZE] = {7};
+    g_autoptr(MysqlGtidSet) set = mysql_gtid_set_new();
+    gint64 number = 0;
+    for (guint i = 0; i < database.log->len; i++) {
+        const LogEntry *entry = &g_array_index(database.log, LogEntry, i);
+        if (entry->txn == NULL || entry->end > position)
+            continue;
+        number++;
+        if (!visible_only || entry->txn->visible)
+            mysql_gtid_set_add(set, origin, "", number);
+    }
+    return mysql_gtid_set_format(set);
+}
+
+char *database_resume_at(guint64 position)
+{
+    return world.weather.gtids ? gtids_of(position, false) : NULL;
+}
+
 /* The reader passes all numbers that were given by taking one itself. */
 void database_snapshot(ReadBounds *bounds)
 {
@@ -266,6 +289,11 @@ void database_snapshot(ReadBounds *bounds)
         bounds->xmin = MIN(bounds->xmin, txn->xid);
         g_array_append_val(bounds->running, txn->xid);
     }
+    if (!world.weather.gtids)
+        return;
+    COVER(read_is_bound_by_gtids);
+    bounds->kind = BOUNDS_GTIDS;
+    bounds->gtids = gtids_of(database.log_end, true);
 }
 
 void database_export_snapshot(void)

@@ -69,6 +69,10 @@ guint64 database_emit_marker(void);
 /* Index of the first entry of the log that ends after a position. */
 guint database_entry_after(guint64 position);
 
+/* What stands for everything up to a position, as MySQL's set of GTIDs; NULL where the weather has
+ * none (g_free). */
+char *database_resume_at(guint64 position);
+
 /* A new snapshot. exported: the one of P0 instead; false where it is gone. */
 void database_snapshot(ReadBounds *bounds);
 void database_export_snapshot(void);

@@ -23,6 +23,7 @@ struct Source {
     bool lost;     /* the client knows that the connection is */
     SimStream *stream;
     RowTexts *texts; /* two, of the last event */
+    char *resume;    /* of the last event */
     bool reading;
     bool overtaken; /* what was read has changed since, in the log */
     guint locked;   /* bits of tables */

@@ -109,6 +109,7 @@ static bool sim_read_begin(Source *source, const char *snapshot, ReadBounds *bou
     source->reading = true;
     *bounds = source->bounds;
     bounds->running = g_array_copy(source->bounds.running);
+    bounds->gtids = g_strdup(source->bounds.gtids);
     return true;
 }
 

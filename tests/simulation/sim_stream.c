@@ -22,6 +22,8 @@ void sim_source_begin(void)
     slot.confirmed = slot.persisted = database.start;
     slot.streams = g_ptr_array_new_with_free_func(g_free);
     world.migration.start.major = database.start;
+    g_free(world.migration.start_resume);
+    world.migration.start_resume = database_resume_at(database.start);
     trace("source: P0 is %" G_GUINT64_FORMAT, database.start);
 }
 
@@ -68,6 +70,7 @@ void stream_close(Source *source)
 {
     SimStream *stream = source->stream;
     g_clear_pointer(&source->texts, g_free);
+    g_clear_pointer(&source->resume, g_free);
     source->stream = NULL;
     if (stream == NULL)
         return;
@@ -103,7 +106,11 @@ static bool take_slot(Position from, bool take_over, GError **error)
 bool stream_start(Source *source, const Migration *migration, Position from, const char *resume,
                   bool take_over, GError **error)
 {
-    (void)migration, (void)resume;
+    g_autofree char *expected = database_resume_at(from.major);
+    (void)migration;
+    if (g_strcmp0(resume, expected) != 0)
+        world_fail("a stream starts at %" G_GUINT64_FORMAT " with the wrong resume text",
+                   from.major);
     if (!source_call(source, "source.stream_start", error))
         return false;
     stream_close(source);
@@ -238,5 +245,10 @@ StreamResult stream_next(Source *source, int timeout_ms, StreamEvent *event, GEr
         return STREAM_FAILED;
     }
     StreamResult result = send_next(source, timeout_ms, event);
+    g_free(source->resume);
+    source->resume = result == STREAM_COMMIT || result == STREAM_POSITION
+                         ? database_resume_at(event->position.major)
+                         : NULL;
+    event->resume = event->transaction.resume = source->resume;
     return source_answer(source, error) ? result : STREAM_FAILED;
 }

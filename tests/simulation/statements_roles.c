@@ -269,7 +269,7 @@ static Answer *progress_reached(Session *session, const char *const *values, GEr
         return answer;
     answer_add_row(answer);
     answer_put(answer, 0, store_row(session, row)->of.progress.position);
-    answer_put(answer, 1, NULL);
+    answer_put(answer, 1, store_row(session, row)->of.progress.resume);
     return answer;
 }
 
@@ -287,6 +287,7 @@ static Answer *progress_set(Session *session, const char *const *values, GError 
     SET_TEXT(progress->digest, values[4]);
     SET_TEXT(progress->time, values[5]);
     SET_TEXT(progress->bus_epoch, values[6]);
+    SET_TEXT(progress->resume, values[7] != NULL ? values[7] : "");
     return statement_answer(0, 0, 1);
 }
 

@@ -38,6 +38,7 @@ typedef struct StoredProgress {
     char worker[STORE_NAME];
     guint64 epoch;
     guint64 writes;
+    char resume[STORE_TEXT]; /* "" is null */
     char position[STORE_TEXT], sequence[24], digest[24], time[24], bus_epoch[24];
 } StoredProgress;
 

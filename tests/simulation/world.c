@@ -84,6 +84,7 @@ static void draw_weather(void)
     if (weather->bus_capacity != 0)
         weather->record_target = MIN(weather->record_target, 2000);
     weather->steps = 200 + pick(DRAW(500, 4000));
+    weather->gtids = chance(30);
 }
 
 static void make_migration(void)

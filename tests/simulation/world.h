@@ -25,6 +25,7 @@ typedef struct Weather {
     gsize bus_capacity; /* bytes; 0: no limit */
     gsize record_target;
     guint steps; /* before the run is drained */
+    bool gtids;  /* positions have resume texts, and new reads tell by them what they saw */
 } Weather;
 
 typedef struct World {
