@@ -166,12 +166,10 @@ bool control_chunk_claim(Control *control, Chunk **chunk, GError **error)
     return true;
 }
 
-static bool claim_table(Control *control, const char *sql, const char *mysql, guint32 *table,
-                        GError **error)
+/* The number in the first row; 0 where there is none. */
+static bool read_table(const Answer *answer, guint32 *table, GError **error)
 {
-    const char *values[] = {control->migration->name};
     guint64 id = 0;
-    g_autoptr(Answer) answer = control_ask(control, sql, mysql, 1, values, error);
     if (answer == NULL ||
         (answer->n_rows > 0 && !number_read(answer_get(answer, 0, 0), 10, &id, error))) {
         return false;
@@ -180,15 +178,45 @@ static bool claim_table(Control *control, const char *sql, const char *mysql, gu
     return true;
 }
 
+/* found: tables and their states. Claims the first that is still in that state and in nobody's
+ * hands. */
+static bool claim_one_of(Control *control, const Answer *found, guint32 *table, GError **error)
+{
+    *table = 0;
+    for (guint i = 0; i < found->n_rows && *table == 0; i++) {
+        const char *values[] = {control->migration->name, answer_get(found, i, 0),
+                                answer_get(found, i, 1)};
+        g_autoptr(Answer) claimed = control->ops->execute(
+            control->target, embedded_control_table_claim_mysql, 3, values, error);
+        if (!read_table(claimed, table, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* sql claims, where one statement can do that; mysql only finds. */
+static bool claim_table(Control *control, const char *sql, const char *mysql, guint32 *table,
+                        GError **error)
+{
+    const char *values[] = {control->migration->name};
+    g_autoptr(Answer) answer = control_ask(control, sql, mysql, 1, values, error);
+    if (answer == NULL) {
+        return false;
+    }
+    return control_is_mysql(control) ? claim_one_of(control, answer, table, error)
+                                     : read_table(answer, table, error);
+}
+
 bool control_plan_claim(Control *control, guint32 *table, GError **error)
 {
-    return claim_table(control, embedded_control_plan_claim, embedded_control_plan_claim_mysql,
+    return claim_table(control, embedded_control_plan_claim, embedded_control_plan_find_mysql,
                        table, error);
 }
 
 bool control_key_claim(Control *control, guint32 *table, GError **error)
 {
-    return claim_table(control, embedded_control_key_claim, embedded_control_key_claim_mysql, table,
+    return claim_table(control, embedded_control_key_claim, embedded_control_key_find_mysql, table,
                        error);
 }
 

@@ -198,8 +198,9 @@ bool ddl_run_table(Control *control, const DdlWorker *worker, const char *const 
                    guint32 table_id, GError **error)
 {
     g_autofree char *table = g_strdup_printf("%u", table_id);
-    g_autoptr(Answer) steps = ask_pending(control, step_columns(control), kinds,
-                                          " order by step for update", table, error);
+    const char *after = control_sql(control->ops, " order by step for update", " order by step");
+    g_autoptr(Answer) steps =
+        ask_pending(control, step_columns(control), kinds, after, table, error);
     if (steps == NULL)
         return false;
     g_autofree DdlPending *pending = g_new0(DdlPending, steps->n_rows + 1);

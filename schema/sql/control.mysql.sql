@@ -4,8 +4,9 @@
 -- Texts compare byte by byte, spaces at the end included: each server has its own name for that collation. Times
 -- are UTC. What may be longer than a key is stands in the key by its digest.
 --
--- InnoDB locks every row that a statement reads until it knows that it does not want it, and sorts what it has
--- locked. So a claim reads along an index, in the order in which it wants the rows, and stops at the first.
+-- A statement that locks rows keeps the locks of rows that it has read and did not want, or sorted away. So a claim
+-- reads along an index in which it wants every row, and stops at the first; or it finds rows without locks, and then
+-- tries to lock one after the other by its key.
 -- `session` is the connection that has claimed a row; a claim that is not committed is seen by a dirty read.
 --
 -- What a transaction cannot hold, since DDL ends it, is held by a named lock of the session:
@@ -88,7 +89,6 @@ create table if not exists drover.tables (
     refetched bigint not null default 0,
     session bigint,
     primary key (migration, id),
-    key by_size (migration, bytes_total, id),
     foreign key (migration) references drover.migration (name) on delete cascade
 ) engine = InnoDB default character set utf8mb4
   /*!80017 collate utf8mb4_0900_bin */ /*M! collate utf8mb4_nopad_bin */;
@@ -109,6 +109,7 @@ create table if not exists drover.chunk (
     session bigint,
     primary key (migration, table_id, chunk),
     key by_place (migration, state, place, table_id, chunk),
+    key by_state (migration, table_id, state),
     foreign key (migration, table_id) references drover.tables (migration, id) on delete cascade
 ) engine = InnoDB default character set utf8mb4
   /*!80017 collate utf8mb4_0900_bin */ /*M! collate utf8mb4_nopad_bin */;

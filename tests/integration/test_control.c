@@ -741,6 +741,53 @@ static void test_a_copied_table_waits_for_its_key(void **state)
     close_control(&other);
 }
 
+/* The rows that a session can still lock. */
+static char *free_rows(Control *control, const char *sql)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Answer) answer = control->ops->execute(control->target, sql, 0, NULL, &error);
+    g_autoptr(GString) text = g_string_new(NULL);
+    MUST(answer != NULL);
+    for (guint i = 0; i < answer->n_rows; i++) {
+        g_string_append_printf(text, "%s%s", i > 0 ? " " : "", answer_get(answer, i, 0));
+    }
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static void test_a_claim_locks_nothing_but_what_it_claims(void **state)
+{
+    Fixture *fixture = *state;
+    target_scratch_run(
+        fixture->database,
+        "insert into drover.tables (migration, id, source_schema, source_name, target_schema, "
+        "target_name, version, storage, state, bytes_total) "
+        "values ('shop', 3, 's', 'c', 's', 'c', '0', '0', 'keyed', 7), "
+        "('shop', 4, 's', 'd', 's', 'd', '0', '0', 'copied', 5), "
+        "('shop', 5, 's', 'e', 's', 'e', '0', '0', 'copying', 500)");
+    add_ranges(fixture, 2, 3, "x");
+    add_ranges(fixture, 4, 1, "x");
+    add_ranges(fixture, 5, 2, "x");
+    Control claims = begin(fixture), other = begin(fixture);
+    assert_int_equal(claim_key(&claims), 0);
+    g_autoptr(Chunk) chunk = claim(&claims);
+    assert_int_equal(chunk->table, 2);
+    const char *tables = "select id from drover.tables order by id for update skip locked";
+    const char *chunks = "select concat(table_id, '/', chunk) from drover.chunk "
+                         "order by table_id, chunk for update skip locked";
+    g_autofree char *first = free_rows(&other, tables), *free_chunks = free_rows(&other, chunks);
+    assert_string_equal(first, "1 2 3 4 5");
+    assert_string_equal(free_chunks, "2/2 2/3 4/1 5/1 5/2");
+    control_rollback(&other);
+    control_rollback(&claims);
+    answer_free(claims.ops->execute(claims.target, "begin", 0, NULL, NULL));
+    answer_free(other.ops->execute(other.target, "begin", 0, NULL, NULL));
+    assert_int_equal(claim_plan(&claims), 2);
+    g_autofree char *second = free_rows(&other, tables);
+    assert_string_equal(second, "1 3 4 5");
+    close_control(&claims);
+    close_control(&other);
+}
+
 static void test_who_holds_what_is_told(void **state)
 {
     Fixture *fixture = *state;
@@ -925,6 +972,7 @@ int main(int argc, char **argv)
         TEST(test_the_copy_state_has_the_highest_high),
         TEST(test_tables_are_planned_by_one_session_big_ones_first),
         TEST(test_a_copied_table_waits_for_its_key),
+        TEST(test_a_claim_locks_nothing_but_what_it_claims),
         TEST(test_who_holds_what_is_told),
         TEST(test_the_copy_ends_once_at_its_highest_high),
         TEST(test_a_copy_of_nothing_but_the_snapshot_is_consistent_at_the_start),
