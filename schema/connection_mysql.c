@@ -1,6 +1,7 @@
 #include "schema/connection_mysql.h"
 
 #include "schema/connection_mysql_tls.h"
+#include "schema/mysql/client.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -240,12 +241,11 @@ static void watch_server(MYSQL *mysql)
 static MYSQL *connect_once(const Endpoint *endpoint, const Address *address, const char *label,
                            guint read_timeout_s, const Kind *kind, MysqlTlsTry tls, GError **error)
 {
-    MYSQL *mysql = mysql_init(NULL);
+    MYSQL *mysql = mysql_client_new();
     unsigned long largest = LARGEST_PACKET;
     unsigned int protocol = MYSQL_PROTOCOL_TCP; /* "localhost" would be a socket otherwise */
     const char *password =
         endpoint->password ? endpoint->password : g_uri_get_password(address->uri);
-    g_assert(mysql);
     mysql_options(mysql, MYSQL_OPT_PROTOCOL, &protocol);
     mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &address->connect_timeout);
     mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &read_timeout_s);
@@ -254,7 +254,7 @@ static MYSQL *connect_once(const Endpoint *endpoint, const Address *address, con
     mysql_options4(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", label);
     mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &kind->local_infile);
     mysql_session_give_nothing(mysql);
-    mysql_session_set_tls(mysql, endpoint, tls);
+    mysql_client_set_tls(mysql, endpoint, tls);
     if (mysql_real_connect(mysql, address->host, g_uri_get_user(address->uri), password,
                            address->database, address->port, NULL, kind->flags) &&
         mysql_query(mysql, kind->settings) == 0) {

@@ -1,12 +1,11 @@
 /*
- * TLS of MySQL connections: the words of tls.mode (libpq's) in the client library's options.
+ * TLS of MySQL connections: what the words of tls.mode (libpq's) mean for them.
  */
 #pragma once
 
 #include "proto/endpoint.h"
 
 #include <glib.h>
-#include <mysql.h>
 
 typedef enum {
     MYSQL_TLS_OFF,
@@ -16,6 +15,3 @@ typedef enum {
 
 /* What to try, in order: 1 or 2; 0 and an error where the settings contradict each other. */
 guint mysql_session_tls_tries(const Endpoint *endpoint, MysqlTlsTry tries[2], GError **error);
-
-/* Before the connection is made. */
-void mysql_session_set_tls(MYSQL *mysql, const Endpoint *endpoint, MysqlTlsTry tls);

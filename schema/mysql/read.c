@@ -365,7 +365,7 @@ static void skip_rows(Reader *reader, MYSQL_RES *answer)
     for (guint i = 0; i < ROWS_SKIPPED; i++)
         if (mysql_fetch_row(answer) == NULL)
             return;
-    shutdown(mysql_get_socket(reader->mysql), SHUT_RDWR);
+    shutdown((int)reader->mysql->net.fd, SHUT_RDWR);
 }
 
 static bool take_rows(Reader *reader, MYSQL_RES *answer, GError **error)
