@@ -27,7 +27,6 @@ bool binlog_dump_start(MYSQL *mysql, const BinlogDumpStart *start, BinlogDump **
 void binlog_dump_free(BinlogDump *dump);
 
 /* Waits for an event (BINLOG_READ_EVENT), the end (END) or an error (FAILED: *number and *message,
- * valid until the next call). TIMEOUT where the library lets it be seen that nothing came in time.
- */
+ * valid until the next call). TIMEOUT where nothing came in time. */
 BinlogRead binlog_dump_read(BinlogDump *dump, int timeout_ms, const guint8 **data, gsize *size,
                             unsigned int *number, const char **message);

@@ -46,7 +46,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BinlogStream, binlog_stream_close)
 /* One event with header and checksum, valid until the next call. TIMEOUT where nothing came for
  * timeout_ms (-1: without limit); an event that has begun to arrive is waited for. Over TLS a
  * timeout may be reported though an event is there, which comes with the next heartbeat at the
- * latest. Built with Oracle's library there is no timeout but the next heartbeat event. */
+ * latest. */
 BinlogRead binlog_stream_read(BinlogStream *stream, int timeout_ms, const guint8 **data,
                               gsize *size, GError **error);
 
