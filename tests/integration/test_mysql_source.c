@@ -437,8 +437,8 @@ static void test_a_short_wait_ends_inside_of_a_large_transaction(void **state)
             mysql_bench_run(bench, "insert into other (v) select v from other");
         mysql_bench_run(bench, "commit;\ninsert into a values (1)");
         for (;;) {
-            StreamResult result = ops->stream_next(bench->stream, 0, &event, &error);
-            assert_true(result != STREAM_FAILED);
+            StreamResult result;
+            MUST((result = ops->stream_next(bench->stream, 0, &event, &error)) != STREAM_FAILED);
             timeouts += result == STREAM_TIMEOUT;
             if (result == STREAM_COMMIT)
                 break;
