@@ -3,6 +3,7 @@
 #include "schema/connection_mysql_tls.h"
 #include "schema/mysql/client.h"
 
+#include <errmsg.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,11 +14,14 @@
 #define CONNECT_TIMEOUT 10
 #define LARGEST_PACKET (1UL << 30) /* what servers allow at most */
 
-/* The comments are executed by MariaDB alone, and by MySQL alone. Backslashes keep their meaning in
+/* The character set and collation are told again: an old server may not know the number of the
+ * collation that the client library greets with, and each library greets with another.
+ * The comments are executed by MariaDB alone, and by MySQL alone. Backslashes keep their meaning in
  * texts (no NO_BACKSLASH_ESCAPES): MySQL writes its expressions with them, of generated columns,
  * defaults and checks, and reads them again by the rules of whichever session opens the table. */
 #define PINNED_SETTINGS                                                                            \
-    "SET SESSION time_zone='+00:00', wait_timeout=86400, net_read_timeout=3600, "                  \
+    "SET SESSION character_set_client=utf8mb4, collation_connection=utf8mb4_general_ci, "          \
+    "time_zone='+00:00', wait_timeout=86400, net_read_timeout=3600, "                              \
     "net_write_timeout=86400, autocommit=1, completion_type=0, "                                   \
     "/*M!100600 max_statement_time=0, idle_transaction_timeout=0, "                                \
     "idle_write_transaction_timeout=0, idle_readonly_transaction_timeout=0, */"                    \
@@ -238,8 +242,26 @@ static void watch_server(MYSQL *mysql)
             g_debug("setsockopt: %s", g_strerror(errno));
 }
 
+/* One library goes on without TLS where the server has none, unless the host is verified. */
+static bool is_as_wanted(MYSQL *mysql, bool encrypted_only, GError **error)
+{
+    if (!encrypted_only || mysql_get_ssl_cipher(mysql))
+        return true;
+    return mysql_session_fail_with(CR_SSL_CONNECTION_ERROR,
+                                   "TLS is asked for, but the server does not offer it", error);
+}
+
+static bool prepare(MYSQL *mysql, const Kind *kind, GError **error)
+{
+    if (mysql_query(mysql, kind->settings) != 0)
+        return mysql_session_fail(mysql, error);
+    watch_server(mysql);
+    return true;
+}
+
 static MYSQL *connect_once(const Endpoint *endpoint, const Address *address, const char *label,
-                           guint read_timeout_s, const Kind *kind, MysqlTlsTry tls, GError **error)
+                           guint read_timeout_s, const Kind *kind, MysqlTlsTry tls,
+                           bool encrypted_only, GError **error)
 {
     MYSQL *mysql = mysql_client_new();
     unsigned long largest = LARGEST_PACKET;
@@ -255,13 +277,11 @@ static MYSQL *connect_once(const Endpoint *endpoint, const Address *address, con
     mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &kind->local_infile);
     mysql_session_give_nothing(mysql);
     mysql_client_set_tls(mysql, endpoint, tls);
-    if (mysql_real_connect(mysql, address->host, g_uri_get_user(address->uri), password,
-                           address->database, address->port, NULL, kind->flags) &&
-        mysql_query(mysql, kind->settings) == 0) {
-        watch_server(mysql);
+    if (!mysql_real_connect(mysql, address->host, g_uri_get_user(address->uri), password,
+                            address->database, address->port, NULL, kind->flags))
+        mysql_session_fail(mysql, error);
+    else if (is_as_wanted(mysql, encrypted_only, error) && prepare(mysql, kind, error))
         return mysql;
-    }
-    mysql_session_fail(mysql, error);
     mysql_close(mysql);
     return NULL;
 }
@@ -277,7 +297,9 @@ static MYSQL *open_session(const Endpoint *endpoint, const char *label, guint re
     guint n = mysql_session_tls_tries(endpoint, tries, error);
     for (guint i = 0; i < n && !mysql; i++) {
         g_autoptr(GError) refused = NULL;
-        mysql = connect_once(endpoint, &address, label, read_timeout_s, kind, tries[i], &refused);
+        bool encrypted_only = i + 1 == n && tries[i] != MYSQL_TLS_OFF;
+        mysql = connect_once(endpoint, &address, label, read_timeout_s, kind, tries[i],
+                             encrypted_only, &refused);
         if (!mysql && (i + 1 == n || refused->code == DROVER_ERROR_NO)) {
             g_propagate_prefixed_error(error, g_steal_pointer(&refused), "%s: ", endpoint->label);
             return NULL;
