@@ -26,7 +26,7 @@ cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DDROVER_MYSQL_CLIENT=o
 
 names=
 for source in tests/unit/*/test_{mysql,binlog}_*.c tests/unit/*/test_{executed,query,column_type,type_map}.c \
-  tests/integration/test_{binlog,mysql,read_mysql}_*.c tests/integration/test_{read,catalog}_mysql.c; do
+  tests/integration/test_{binlog,mysql,read_mysql}_*.c tests/integration/test_{read,catalog,connection}_mysql.c; do
   names="$names $(basename "$source" .c)"
 done
 cmake --build "$build" -j "$(nproc)" --target drover $names -- --quiet
