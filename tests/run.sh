@@ -53,6 +53,8 @@ for program in build/release/tests/test_*; do
   DROVER_SHORT=1 valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite "$program" >/dev/null 2>"build/$name.valgrind" ||
     { cat "build/$name.valgrind"; echo "valgrind: $name" >&2; exit 1; }
 done
+step "oracle's client library"
+tests/oracle_client.sh
 check asan 'support|e2e' -j $((jobs + 1))
 check tsan e2e-threads
 DROVER_SIM_STEPS=$simulation_steps check release 'simulation|planted'
