@@ -1,5 +1,6 @@
 """What happens to a running migration from MySQL or MariaDB: sessions that log in another way, changes of a table,
 logs that are gone, what is in no log, and one huge transaction."""
+import itertools
 import os
 
 import pytest
@@ -212,6 +213,17 @@ def test_a_foreign_key_whose_action_no_log_has_is_refused(pair):  # noqa: F811
 
 # ---- one huge transaction
 
+def same_rows(databases, query):
+    """Compares two ordered answers row by row, without either in memory; returns how many rows there are."""
+    count = 0
+    with databases.source() as source, databases.target() as target:
+        for ours, theirs in itertools.zip_longest(source.stream(query), target.stream(query)):
+            assert ours is not None and theirs is not None, (ours, theirs)
+            assert [str(value) for value in ours] == [str(value) for value in theirs]
+            count += 1
+    return count
+
+
 @pytest.mark.parametrize("source, way", [("mysql", "set binlog_transaction_compression = on"), ("mysql", None),
                                          ("mariadb", None)])
 def test_one_huge_transaction_stays_within_memory(running, capsys, source, way):
@@ -232,5 +244,5 @@ def test_one_huge_transaction_stays_within_memory(running, capsys, source, way):
     with capsys.disabled():
         print(f"\n{source}, {way}: one transaction of {ROWS * 11 // 10} changes: VmHWM {peak:.0f} MiB")
     assert peak < LIMIT_MIB
-    assert databases.assert_equal() == ROWS
+    assert same_rows(databases, "select id, word, number from big order by id") == ROWS
     move.stop()
