@@ -433,6 +433,14 @@ static bool count_captured(Apply *apply, const Transaction *part, GError **error
     return true;
 }
 
+/* Reads of rows would be of the server before. */
+static bool check_era(const Apply *apply, Position position, GError **error)
+{
+    const Endpoint *source = apply->settings.migration->source;
+    return !endpoint_is_mysql(source) || position_era(position) <= source->era ||
+           control_fail_era(source, error);
+}
+
 static void note_seen(Apply *apply, Position position, const char *resume)
 {
     apply->seen = position;
@@ -443,6 +451,8 @@ static bool finish_transaction(Apply *apply, const Transaction *part, GError **e
 {
     if (position_compare(part->position, apply->seen) <= 0)
         return void_transaction(apply, error);
+    if (!check_era(apply, part->position, error))
+        return false;
     if (!apply->streaming)
         refetch_before(apply->refetch, part, apply->batch);
     if (!net_held(apply, part->position, error) ||
@@ -491,6 +501,8 @@ static bool take_content(Apply *apply, const Record *record, GError **error)
         apply->claimed_epoch = record->epoch;
         return void_transaction(apply, error);
     case RECORD_HEARTBEAT:
+        if (!check_era(apply, record->position, error))
+            return false;
         if (position_compare(record->position, apply->seen) > 0) {
             note_seen(apply, record->position, record->resume);
             apply->commit_time = record->source_time;

@@ -73,6 +73,14 @@ static bool apply_is_late(const Verify *verify, Position progress, Position need
     return false;
 }
 
+/* Positions of another server than the one that was read say nothing of what was seen there. */
+static bool check_era(const Verify *verify, Position progress, GError **error)
+{
+    const Endpoint *source = verify->settings->migration->source;
+    return !endpoint_is_mysql(source) || position_era(progress) <= source->era ||
+           control_fail_era(source, error);
+}
+
 bool verify_wait_progress(Verify *verify, Position needed, GError **error)
 {
     Runtime *runtime = verify->settings->runtime;
@@ -83,6 +91,9 @@ bool verify_wait_progress(Verify *verify, Position needed, GError **error)
         Progress progress;
         if (!verify_go_on(verify, error) ||
             !control_progress_get(&verify->control, "apply", &progress, error)) {
+            return false;
+        }
+        if (!check_era(verify, progress.position, error)) {
             return false;
         }
         if (position_compare(progress.position, needed) >= 0) {

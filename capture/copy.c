@@ -188,7 +188,8 @@ static const Table *find_table(const Copy *copy, guint32 id, GError **error)
 
 static bool begin_write(Copy *copy, GError **error)
 {
-    return control_write_begin(&copy->control, copy->worker, copy->settings.epoch, error);
+    return control_write_begin(&copy->control, copy->worker, copy->settings.epoch, error) &&
+           control_check_era(&copy->control, error);
 }
 
 /* --- Planning --------------------------------------------------------------------------------- */
@@ -329,6 +330,8 @@ static bool write_chunk(Copy *copy, const Table *table, const Chunk *chunk, Copy
     Position high = exported ? copy->settings.migration->start : bounds.high;
     copied =
         copied &&
+        (bounds.high_resume == NULL ||
+         control_chunk_saw(&copy->control, chunk, bounds.high_resume, error)) &&
         note_done(copy, chunk, request.rows, (gint64)atomic_load(&flight->bytes), high, error) &&
         control_commit(&copy->control, error);
     read_bounds_clear(&bounds);

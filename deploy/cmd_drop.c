@@ -172,6 +172,8 @@ static void drop(CommandLine *line, Context *context, const char *yes, bool take
         !confirm(line, context->migration, yes, error) ||
         !context_take_alone(context, take_over, error))
         return;
+    /* Whichever server it is now: what is dropped there goes by its name. */
+    g_clear_pointer(&context->migration->source->server, g_free);
     if (stored->slot != NULL) {
         source = context->source->connect(context->migration->source, label, error);
         if (source == NULL) {

@@ -47,6 +47,7 @@ static const char *class_name(const GError *error)
     case DROVER_ERROR_USAGE:
         return "usage";
     case DROVER_ERROR_RETRY:
+    case DROVER_ERROR_RESTART:
         return "retry";
     case DROVER_ERROR_PERSON:
         return "person";

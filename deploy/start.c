@@ -1,6 +1,7 @@
 #include "deploy/start.h"
 
 #include "deploy/bus_owner.h"
+#include "deploy/failover.h"
 #include "deploy/preflight_report.h"
 #include "deploy/stored.h"
 #include "proto/error.h"
@@ -66,14 +67,24 @@ static Preflight *preflight(Start *start, bool started, GError **error)
 
 /* --- The first time --------------------------------------------------------------------------- */
 
+/* The history begins on this server, and every session that is opened from here on is on it. */
+static void take_identity(Start *start, const char *identity)
+{
+    Migration *migration = start->migration;
+
+    g_free(migration->source_identity);
+    migration->source_identity = g_strdup(identity);
+    g_free(migration->source->server);
+    migration->source->server = g_strdup(identity);
+}
+
 static bool pass_new(Start *start, const Preflight *found, GError **error)
 {
     if (!preflight_passes(found))
         return refuse(start, found, error);
     log_warnings(found);
     start->migration->schema_version = stored_schema_version(start->migration);
-    g_free(start->migration->source_identity);
-    start->migration->source_identity = g_strdup(found->source_identity);
+    take_identity(start, found->source_identity);
     return true;
 }
 
@@ -214,9 +225,15 @@ static bool set_up(Start *start, const Stored *stored, GError **error)
 
 /* --- Every later time ------------------------------------------------------------------------- */
 
-static bool match_source(Start *start, const Stored *stored, const Preflight *found, GError **error)
+/* *moved: it is another server, which may have the history of the one before. */
+static bool match_source(Start *start, const Stored *stored, const Preflight *found, bool *moved,
+                         GError **error)
 {
-    if (g_strcmp0(stored->source_identity, found->source_identity) == 0)
+    bool same = g_strcmp0(stored_server(stored), found->source_identity) == 0;
+
+    *moved =
+        !same && start->context->source->check_history != NULL && found->source_identity != NULL;
+    if (same || *moved)
         return true;
     g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
                 "%s is not the server that migration %s started on: its identity%s is %s and was "
@@ -245,15 +262,20 @@ static bool forget_snapshot(Start *start, GError **error)
 
 static bool go_on(Start *start, const Stored *stored, GError **error)
 {
-    if (!stored_match_file(stored, start->context->config->resolved, error) ||
+    if (!stored_match_file(stored, start->context->config->resolved, start->migration->source,
+                           error) ||
         !check_bus(start, stored, error))
         return false;
     g_autoptr(Preflight) found = preflight(start, true, error);
-    if (found == NULL || !match_source(start, stored, found, error) ||
+    bool moved = false;
+    if (found == NULL || !match_source(start, stored, found, &moved, error) ||
         !stored_match_tables(start->control, start->migration, error))
         return false;
     if (!preflight_passes(found))
         return refuse(start, found, error);
+    if (moved &&
+        !failover_accept(start->context, start->run->roles, stored, found->source_identity, error))
+        return false;
     log_warnings(found);
     return forget_snapshot(start, error);
 }
@@ -320,8 +342,7 @@ static bool start_locked(Start *start, bool checked, GError **error)
         return false;
     }
     if (checked && strcmp(uuid, stored->uuid) == 0) {
-        g_free(start->migration->source_identity);
-        start->migration->source_identity = g_steal_pointer(&identity);
+        take_identity(start, identity);
         return set_up(start, stored, error);
     }
     g_autoptr(Preflight) found = preflight(start, false, error);

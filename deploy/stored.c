@@ -21,13 +21,16 @@ void stored_free(Stored *stored)
     g_free(stored->start_resume);
     g_free(stored->consistent_position);
     g_free(stored->bus_uuid);
+    g_free(stored->source_server);
     g_free(stored);
 }
 
 static const char READ_SQL[] =
     "select uuid, file, phase, source_identity, slot, start_position, start_resume, "
-    "consistent_position, bus_uuid, case when paused then '1' else '0' end from drover.migration "
-    "where name = $1";
+    "consistent_position, bus_uuid, source_server, source_era, case when paused then '1' else '0' "
+    "end from drover.migration where name = $1";
+
+enum { C_ERA = 10, C_PAUSED };
 
 bool stored_read(Control *control, Stored **stored, GError **error)
 {
@@ -46,12 +49,13 @@ bool stored_read(Control *control, Stored **stored, GError **error)
         return true;
     Stored *row = *stored = g_new0(Stored, 1);
     char **const texts[] = {
-        &row->uuid,    &row->file,           &row->phase,        &row->source_identity,
-        &row->slot,    &row->start_position, &row->start_resume, &row->consistent_position,
-        &row->bus_uuid};
+        &row->uuid,     &row->file,           &row->phase,        &row->source_identity,
+        &row->slot,     &row->start_position, &row->start_resume, &row->consistent_position,
+        &row->bus_uuid, &row->source_server};
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
         *texts[i] = g_strdup(answer_get(answer, 0, i));
-    row->paused = g_strcmp0(answer_get(answer, 0, G_N_ELEMENTS(texts)), "1") == 0;
+    row->paused = g_strcmp0(answer_get(answer, 0, C_PAUSED), "1") == 0;
+    row->source_era = (guint32)g_ascii_strtoull(answer_get(answer, 0, C_ERA), NULL, 10);
     return true;
 }
 
@@ -77,12 +81,20 @@ bool stored_insert(Control *control, const char *uuid, const char *file, GError 
     return answer != NULL;
 }
 
+const char *stored_server(const Stored *stored)
+{
+    return stored->source_server != NULL ? stored->source_server : stored->source_identity;
+}
+
 bool stored_fill(const Stored *stored, Migration *migration, GError **error)
 {
     g_free(migration->uuid);
     g_free(migration->slot);
     g_free(migration->source_identity);
     g_free(migration->start_resume);
+    g_free(migration->source->server);
+    migration->source->server = g_strdup(stored_server(stored));
+    migration->source->era = stored->source_era;
     migration->uuid = g_strdup(stored->uuid);
     migration->slot = stored->slot != NULL
                           ? g_strdup(stored->slot)
@@ -254,35 +266,39 @@ guint64 stored_schema_version(const Migration *migration)
 
 /* Limits and secrets may change at any start. So may the bus's place, which its UUID proves, and
  * the lines of `tables:`, whose outcome is compared table by table. */
-static bool may_change(const char *line)
+static bool may_change(const char *line, const Endpoint *source)
 {
     static const char *const starts[] = {
         "limits",          "bus.",        "tables",     "source.password",
         "target.password", "source.tls.", "target.tls."};
+    if (g_str_has_prefix(line, "source.url:"))
+        return endpoint_is_mysql(source);
     for (guint i = 0; i < G_N_ELEMENTS(starts); i++)
         if (g_str_has_prefix(line, starts[i]))
             return true;
     return *line == '\0';
 }
 
-static void append_missing(char **lines, char **from, const char *what, GString *differences)
+static void append_missing(char **lines, char **from, const char *what, const Endpoint *source,
+                           GString *differences)
 {
     for (guint i = 0; lines[i] != NULL; i++) {
-        if (may_change(lines[i]) || g_strv_contains((const char *const *)from, lines[i]))
+        if (may_change(lines[i], source) || g_strv_contains((const char *const *)from, lines[i]))
             continue;
         g_string_append_printf(differences, "%s%s %s", differences->len > 0 ? "; " : "", what,
                                lines[i]);
     }
 }
 
-bool stored_match_file(const Stored *stored, const char *resolved, GError **error)
+bool stored_match_file(const Stored *stored, const char *resolved, const Endpoint *source,
+                       GError **error)
 {
     g_auto(GStrv) then = g_strsplit(stored->file, "\n", -1);
     g_auto(GStrv) now = g_strsplit(resolved, "\n", -1);
     g_autoptr(GString) differences = g_string_new(NULL);
 
-    append_missing(then, now, "was", differences);
-    append_missing(now, then, "is", differences);
+    append_missing(then, now, "was", source, differences);
+    append_missing(now, then, "is", source, differences);
     if (differences->len == 0)
         return true;
     g_set_error(error, DROVER_ERROR, DROVER_ERROR_USAGE,

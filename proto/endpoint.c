@@ -17,6 +17,7 @@ void endpoint_free(Endpoint *endpoint)
     g_free(endpoint->tls_cert);
     g_free(endpoint->tls_key);
     g_free(endpoint->label);
+    g_free(endpoint->server);
     g_free(endpoint);
 }
 

@@ -17,6 +17,9 @@ typedef struct Endpoint {
     char *tls_cert;
     char *tls_key;
     char *label; /* "source db1:5432/shop" */
+    /* MySQL's and MariaDB's, of a source: */
+    guint32 era;  /* of the positions in its log (proto/position.h) */
+    char *server; /* the only one whose positions they are; NULL: not known yet */
 } Endpoint;
 
 /* Overwrites the password before it gives the memory back. NULL is fine. */

@@ -14,6 +14,7 @@ int drover_error_exit_status(const GError *error)
     case DROVER_ERROR_USAGE:
         return 2;
     case DROVER_ERROR_RETRY:
+    case DROVER_ERROR_RESTART:
         return 3;
     case DROVER_ERROR_PERSON:
     case DROVER_ERROR_DATA:

@@ -16,7 +16,8 @@ typedef enum {
     DROVER_ERROR_RETRY,  /* a server or the system failed; trying again may help */
     DROVER_ERROR_PERSON, /* no restart helps: lost slot, gap, DDL, a foreign bus */
     DROVER_ERROR_DATA,   /* this row: a value that the target cannot hold; `on_error` decides */
-    DROVER_ERROR_BUG     /* our own invariant is broken */
+    DROVER_ERROR_BUG,    /* our own invariant is broken */
+    DROVER_ERROR_RESTART /* trying again may help a process that starts anew, and not this one */
 } DroverErrorCode;
 
 #define DROVER_ERROR (drover_error_quark())
@@ -24,7 +25,8 @@ typedef enum {
 /* Call once in main before any thread starts (the quark's static is not guarded). */
 GQuark drover_error_quark(void);
 
-/* The process's exit status for an error: 1 to 4 (data and bug are 4); 3 for a foreign domain. */
+/* The process's exit status for an error: 1 to 4 (data and bug are 4, restart is 3); 3 for a
+ * foreign domain. */
 int drover_error_exit_status(const GError *error);
 
 /* True for an error after which the same action may succeed (a server went away, a deadlock). */

@@ -27,9 +27,12 @@ gint64 position_distance(Position from, Position to)
 
 char *position_format(Position position, char *text)
 {
-    if (position.minor != 0)
-        g_snprintf(text, POSITION_TEXT_SIZE, "%06" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT,
-                   position.major, position.minor);
+    if (position.minor != 0 && position_era(position) != 0)
+        g_snprintf(text, POSITION_TEXT_SIZE, "%u:%06u:%" G_GUINT64_FORMAT, position_era(position),
+                   (guint32)position.major, position.minor);
+    else if (position.minor != 0)
+        g_snprintf(text, POSITION_TEXT_SIZE, "%06u:%" G_GUINT64_FORMAT, (guint32)position.major,
+                   position.minor);
     else
         g_snprintf(text, POSITION_TEXT_SIZE, "%X/%X", (guint32)(position.major >> 32),
                    (guint32)position.major);
@@ -62,19 +65,23 @@ static bool parse_lsn(const char *text, Position *position)
     return true;
 }
 
-static bool parse_file_and_offset(const char *text, const char *colon, Position *position)
+/* [era, ]file, offset */
+static bool parse_file_and_offset(const char *text, Position *position)
 {
-    guint64 file, offset;
-    g_autofree char *number = g_strndup(text, (gsize)(colon - text));
-    if (!g_ascii_string_to_unsigned(number, 10, 0, G_MAXUINT64, &file, NULL) ||
-        !g_ascii_string_to_unsigned(colon + 1, 10, 0, G_MAXUINT64, &offset, NULL))
+    g_auto(GStrv) parts = g_strsplit(text, ":", 4);
+    guint n = g_strv_length(parts);
+    guint64 era = 0, file, offset;
+    if (n != 2 && n != 3)
         return false;
-    *position = (Position){.major = file, .minor = offset};
+    if ((n == 3 && !g_ascii_string_to_unsigned(parts[0], 10, 1, G_MAXUINT32, &era, NULL)) ||
+        !g_ascii_string_to_unsigned(parts[n - 2], 10, 0, G_MAXUINT32, &file, NULL) ||
+        !g_ascii_string_to_unsigned(parts[n - 1], 10, 0, G_MAXUINT64, &offset, NULL))
+        return false;
+    *position = (Position){.major = position_major((guint32)era, (guint32)file), .minor = offset};
     return true;
 }
 
 bool position_parse(const char *text, Position *position)
 {
-    const char *colon = strchr(text, ':');
-    return colon ? parse_file_and_offset(text, colon, position) : parse_lsn(text, position);
+    return strchr(text, ':') ? parse_file_and_offset(text, position) : parse_lsn(text, position);
 }

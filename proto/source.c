@@ -9,6 +9,7 @@ void read_bounds_clear(ReadBounds *bounds)
 {
     g_clear_pointer(&bounds->running, g_array_unref);
     g_clear_pointer(&bounds->gtids, g_free);
+    g_clear_pointer(&bounds->high_resume, g_free);
     memset(bounds, 0, sizeof *bounds);
 }
 

@@ -37,7 +37,9 @@ typedef struct ReadBounds {
     guint64 xmax;    /* none at or above is visible */
     GArray *running; /* guint64, sorted: in progress, not visible */
     Position low;
-    char *gtids; /* a resume text; owned */
+    char *gtids;       /* a resume text; owned */
+    char *high_resume; /* set by read_end: a resume text with everything that the read saw; NULL on
+                        * PostgreSQL; owned */
 } ReadBounds;
 
 void read_bounds_clear(ReadBounds *bounds);
@@ -150,6 +152,11 @@ typedef struct SourceOps {
                   char **snapshot, GError **error);
     /* Removes what setup created; succeeds where it is gone already. */
     bool (*drop)(Source *source, const Migration *migration, GError **error);
+
+    /* NULL where a migration cannot go on with another server. May it with this one, which is to
+     * have everything that the resume text stands for, and all that comes behind it in its log?
+     * PERSON, which names what is missing, where not. */
+    bool (*check_history)(Source *source, const char *resume, GError **error);
 
     /* Streams transactions that end after `from`. PERSON where the slot is lost, of another history
      * or another server. RETRY while somebody else holds the slot; take_over ends that session. */

@@ -115,11 +115,27 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Chunk, chunk_free)
 /* In the open transaction: marks the chunk done. Sets *last where no chunk of its table is left. */
 bool control_chunk_done(Control *control, const Chunk *chunk, const char *worker, gint64 rows,
                         gint64 bytes, Position high, bool *last, GError **error);
+/* In the same transaction: a resume text with all that the chunk's read saw. */
+bool control_chunk_saw(Control *control, const Chunk *chunk, const char *resume, GError **error);
 /* The highest HIGH of all chunks, and how many are to do. */
 bool control_copy_state(Control *control, gint64 *todo, Position *high, GError **error);
 /* The end of the copy, in a transaction of its own: the consistent position and the next phase.
  * Does nothing where it has been done. BUG where the copy is not at its end. */
 bool control_copy_finish(Control *control, GError **error);
+/* MySQL and MariaDB: another server of the same history takes the source's place. */
+
+/* Resume texts (array of char *) of what chunks have read, but for those whose HIGH is passed. */
+bool control_reads_beyond(Control *control, Position passed, GPtrArray **resumes, GError **error);
+/* Stores the new server, and the era of head, which is the end of its log; everything up to there
+ * is in head_resume. Whatever apply has not passed of the copy is behind head then. */
+bool control_change_server(Control *control, const char *server, Position head,
+                           const char *head_resume, GError **error);
+/* RESTART where that happened after this process had read whose positions there are. In an open
+ * transaction of a copy that has changed its progress: it will not happen before the end. */
+bool control_check_era(Control *control, GError **error);
+/* Sets that error; returns false. */
+bool control_fail_era(const Endpoint *source, GError **error);
+
 /* The snapshot that copies may use, where it still is this one, has gone. */
 bool control_snapshot_forget(Control *control, const char *snapshot, GError **error);
 bool control_table_state(Control *control, guint32 table, const char *state, GError **error);

@@ -6,6 +6,7 @@
 
 #include "capture/mysql/binlog_dump.h"
 #include "capture/mysql/binlog_server_error.h"
+#include "capture/mysql/session.h"
 #include "proto/gtid.h"
 #include "schema/connection_mysql.h"
 
@@ -120,7 +121,9 @@ BinlogStream *binlog_stream_open(const Endpoint *endpoint, const char *label,
     stream->mysql = mysql;
     stream->label = g_strdup(endpoint->label);
     stream->mariadb = mysql_session_is_mariadb(mysql);
-    return start_dump(stream, start, error) ? g_steal_pointer(&stream) : NULL;
+    return mysql_source_check_server(endpoint, mysql, error) && start_dump(stream, start, error)
+               ? g_steal_pointer(&stream)
+               : NULL;
 }
 
 void binlog_stream_close(BinlogStream *stream)

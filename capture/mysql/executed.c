@@ -84,14 +84,25 @@ bool executed_contains(const Executed *executed, const ExecutedGtid *gtid)
     return mysql_gtid_set_contains(executed->set, gtid->uuid, gtid->tag, gtid->number);
 }
 
+static bool list_covers(const MariadbGtids *list, const MariadbGtids *part)
+{
+    MariadbGtidsOrder order = mariadb_gtids_compare(part, list);
+    return order == MARIADB_GTIDS_EQUAL || order == MARIADB_GTIDS_BEFORE;
+}
+
+bool executed_covers(const Executed *executed, const Executed *part)
+{
+    return executed->list ? list_covers(executed->list, part->list)
+                          : mysql_gtid_set_contains_set(executed->set, part->set);
+}
+
 bool executed_contains_previous(const Executed *executed, const BinlogEvent *event, bool *contains,
                                 GError **error)
 {
     if (event->kind == BINLOG_MARIADB_GTID_LIST) {
         g_autoptr(MariadbGtids) list =
             mariadb_gtids_decode(event->gtid_list.list, event->gtid_list.n);
-        MariadbGtidsOrder order = mariadb_gtids_compare(list, executed->list);
-        *contains = order == MARIADB_GTIDS_EQUAL || order == MARIADB_GTIDS_BEFORE;
+        *contains = list_covers(executed->list, list);
         return true;
     }
     g_autoptr(MysqlGtidSet) set =

@@ -32,6 +32,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Executed, executed_free)
 void executed_add(Executed *executed, const ExecutedGtid *gtid);
 bool executed_contains(const Executed *executed, const ExecutedGtid *gtid);
 
+/* Is everything of `part`, which is of the same kind of server, in it? */
+bool executed_covers(const Executed *executed, const Executed *part);
+
 /* Everything that, as PREVIOUS_GTIDS or GTID_LIST say, came before a file? PERSON where the event
  * cannot be read. */
 bool executed_contains_previous(const Executed *executed, const BinlogEvent *event, bool *contains,

@@ -51,6 +51,19 @@ static void forget_savepoints(MysqlGroup *group)
     g_array_set_size(group->savepoints, 0);
 }
 
+/* A group that was handed out before has been read again. On another server than the one before
+ * they may stand among new ones. */
+static void note_again(MysqlStream *stream)
+{
+    if (!stream->due)
+        return;
+    executed_add(stream->again, &stream->group.gtid);
+    if (!executed_covers(stream->again, stream->due))
+        return;
+    g_clear_pointer(&stream->due, executed_free);
+    g_clear_pointer(&stream->again, executed_free);
+}
+
 /* The group ends here; what is held of it counts. */
 static StreamResult finish(MysqlStream *stream, StreamEvent *event)
 {
@@ -59,6 +72,7 @@ static StreamResult finish(MysqlStream *stream, StreamEvent *event)
     forget_savepoints(group);
     if (group->skipping) {
         g_clear_pointer(&group->held, held_free);
+        note_again(stream);
         return STREAM_TIMEOUT;
     }
     executed_add(stream->executed, &group->gtid);
@@ -69,7 +83,7 @@ static StreamResult finish(MysqlStream *stream, StreamEvent *event)
     if (!stream->pending.commit)
         return mysql_report(stream, stream->event.next_position, false, event);
     stream->position =
-        (Position){.major = stream->file_number, .minor = stream->event.next_position};
+        (Position){.major = stream->file_major, .minor = stream->event.next_position};
     if (group->gtid.mariadb)
         group->commit_time = (gint64)stream->event.timestamp * G_USEC_PER_SEC;
     return STREAM_TIMEOUT;
@@ -186,13 +200,14 @@ static gint64 commit_time_of(const BinlogEvent *event)
     return (gint64)event->timestamp * G_USEC_PER_SEC;
 }
 
-/* What the caller has had is skipped, before the position from which it wants to go on; the same
- * GTID behind that is none that can be told from what is there. */
+/* What the caller has had is skipped while it is being read again; the same GTID behind that is
+ * none that can be told from what is there. */
 static bool is_repeated(MysqlStream *stream, bool *repeated, GError **error)
 {
-    Position start = {.major = stream->file_number, .minor = stream->event.position};
+    Position start = {.major = stream->file_major, .minor = stream->event.position};
     *repeated = executed_contains(stream->executed, &stream->group.gtid);
-    if (!*repeated || (stream->since && position_compare(start, stream->from) < 0))
+    if (!*repeated || (stream->due && executed_contains(stream->due, &stream->group.gtid)) ||
+        (stream->since && position_compare(start, stream->from) < 0))
         return true;
     g_autofree char *text = executed_gtid_text(&stream->group.gtid);
     mysql_fail_at(&stream->event, error,
@@ -327,7 +342,7 @@ static StreamResult take_rotate(MysqlStream *stream, StreamEvent *event, GError 
     const BinlogEvent *rotate = &stream->event;
     if (!(rotate->flags & BINLOG_EVENT_ARTIFICIAL))
         return STREAM_TIMEOUT;
-    return mysql_log_file_number(rotate->file, &stream->file_number, error)
+    return mysql_log_file_major(stream->era, rotate->file, &stream->file_major, error)
                ? mysql_report(stream, rotate->rotate.position, false, event)
                : STREAM_FAILED;
 }

@@ -7,7 +7,8 @@
 
 static const char *resume_text(MysqlStream *stream)
 {
-    const char *since = prepared_since(stream->prepared),
+    /* XA transactions that are open may be among what is still to be read again. */
+    const char *since = stream->due ? stream->since : prepared_since(stream->prepared),
                *executed = executed_text(stream->executed);
     if (!since)
         return executed;
@@ -17,9 +18,9 @@ static const char *resume_text(MysqlStream *stream)
 
 StreamResult mysql_report(MysqlStream *stream, guint64 offset, bool silent, StreamEvent *event)
 {
-    Position position = {.major = stream->file_number, .minor = offset};
+    Position position = {.major = stream->file_major, .minor = offset};
     const Position *before = silent ? &stream->marked : &stream->reported;
-    if (stream->group.open || position_compare(position, *before) <= 0 ||
+    if (stream->group.open || stream->due || position_compare(position, *before) <= 0 ||
         position_compare(position, stream->reported) < 0)
         return STREAM_TIMEOUT;
     gint64 now = g_get_monotonic_time();

@@ -45,14 +45,22 @@ bool mysql_source_fail(Source *source, const char *what, GError **error);
 
 /* A statement with one row: its first column (g_free). Null and no row are errors. */
 char *mysql_source_ask(Source *source, const char *sql, GError **error);
-/* Says of which server this is: "mariadb server_id 7", or MySQL's server_uuid (g_free). */
-char *mysql_source_identity(Source *source, GError **error);
+/* identity.c. Says which server this is: "mariadb server_id 7", or MySQL's server_uuid (g_free). */
+char *mysql_source_identity(MYSQL *mysql, GError **error);
+/* RESTART where the session is on another server than the one that the endpoint's positions are of.
+ */
+bool mysql_source_check_server(const Endpoint *endpoint, MYSQL *mysql, GError **error);
 /* NO where there is no binlog. */
 bool mysql_source_log_end(Source *source, MysqlLogEnd *end, GError **error);
-/* The number of a binlog file, which orders them: 3 for "binlog.000003". */
-bool mysql_log_file_number(const char *file, guint64 *number, GError **error);
+/* The major part of positions in a binlog file: its number, which is 3 for "binlog.000003". */
+bool mysql_log_file_major(guint32 era, const char *file, guint64 *major, GError **error);
 /* NO where the server's log cannot be followed: settings, filters. */
 bool mysql_source_check_log(Source *source, GError **error);
+
+/* history.c */
+bool mysql_source_check_history(Source *source, const char *resume, GError **error);
+/* The transactions that the server has, as a resume text (g_free). */
+char *mysql_source_executed(Source *source, GError **error);
 
 /* setup.c */
 bool mysql_source_setup(Source *source, const Migration *migration, Position *start, char **resume,

@@ -17,7 +17,7 @@ static bool begin(MYSQL *mysql, GError **error)
 }
 
 /* binlog_snapshot_file and binlog_snapshot_position of the open transaction. */
-static bool read_snapshot_position(MYSQL *mysql, Position *position, GError **error)
+static bool read_snapshot_position(MYSQL *mysql, guint32 era, Position *position, GError **error)
 {
     MYSQL_RES *answer = mysql_query(mysql, "show status like 'binlog_snapshot_%'") == 0
                             ? mysql_store_result(mysql)
@@ -33,14 +33,15 @@ static bool read_snapshot_position(MYSQL *mysql, Position *position, GError **er
             position->minor = g_ascii_strtoull(row[1], NULL, 10);
     }
     mysql_free_result(answer);
-    return mysql_log_file_number(file ? file : "", &position->major, error);
+    return mysql_log_file_major(era, file ? file : "", &position->major, error);
 }
 
 static bool take_snapshot(Source *source, MYSQL *mysql, ReadBounds *bounds, GError **error)
 {
     if (source->mariadb) {
         bounds->kind = BOUNDS_POSITION;
-        return begin(mysql, error) && read_snapshot_position(mysql, &bounds->low, error);
+        return begin(mysql, error) &&
+               read_snapshot_position(mysql, source->endpoint->era, &bounds->low, error);
     }
     bounds->kind = BOUNDS_GTIDS;
     bounds->gtids = mysql_source_ask(source, "select @@global.gtid_executed", error);
@@ -83,7 +84,8 @@ bool mysql_source_read_end(Source *source, ReadBounds *bounds, GError **error)
     MYSQL *mysql = open_read(source, error);
     if (!mysql)
         return false;
-    if (mysql_session_run(mysql, "commit", error) && mysql_source_log_end(source, &end, error)) {
+    if (mysql_session_run(mysql, "commit", error) && mysql_source_log_end(source, &end, error) &&
+        (bounds->high_resume = mysql_source_executed(source, error))) {
         bounds->high = end.position;
         source->reading = false;
         return true;

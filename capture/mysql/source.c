@@ -26,6 +26,9 @@ MYSQL *mysql_source_session(Source *source, GError **error)
         source->ordinary =
             mysql_session_open(source->endpoint, source->label, READ_TIMEOUT_S, error);
         source->mariadb = source->ordinary && mysql_session_is_mariadb(source->ordinary);
+        if (source->ordinary &&
+            !mysql_source_check_server(source->endpoint, source->ordinary, error))
+            mysql_source_forget_session(source);
     }
     return source->ordinary;
 }
@@ -81,17 +84,6 @@ char *mysql_source_ask(Source *source, const char *sql, GError **error)
     return value;
 }
 
-char *mysql_source_identity(Source *source, GError **error)
-{
-    if (!mysql_source_session(source, error))
-        return NULL;
-    return mysql_source_ask(source,
-                            source->mariadb
-                                ? "select concat('mariadb server_id ', @@global.server_id)"
-                                : "select @@global.server_uuid",
-                            error);
-}
-
 /* ---- the log ---- */
 
 void mysql_log_end_clear(MysqlLogEnd *end)
@@ -100,11 +92,14 @@ void mysql_log_end_clear(MysqlLogEnd *end)
     g_free(end->filters);
 }
 
-bool mysql_log_file_number(const char *file, guint64 *number, GError **error)
+bool mysql_log_file_major(guint32 era, const char *file, guint64 *major, GError **error)
 {
     const char *point = strrchr(file, '.');
-    if (point && g_ascii_string_to_unsigned(point + 1, 10, 1, G_MAXUINT32, number, NULL))
+    guint64 number;
+    if (point && g_ascii_string_to_unsigned(point + 1, 10, 1, G_MAXUINT32, &number, NULL)) {
+        *major = position_major(era, (guint32)number);
         return true;
+    }
     g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
                 "source: the name of the binlog file \"%s\" has no number at its end", file);
     return false;
@@ -145,7 +140,7 @@ bool mysql_source_log_end(Source *source, MysqlLogEnd *end, GError **error)
         read_filters(row, mysql_num_fields(answer), end);
     }
     mysql_free_result(answer);
-    return row ? mysql_log_file_number(end->file, &end->position.major, error)
+    return row ? mysql_log_file_major(source->endpoint->era, end->file, &end->position.major, error)
                : fail_no_log(source, error);
 }
 
@@ -206,7 +201,7 @@ static bool mysql_source_status(Source *source, const Migration *migration, bool
     if (heartbeat && migration && !check_filters(source, &end, DROVER_ERROR_PERSON, error))
         return false;
     status->head = end.position;
-    status->identity = mysql_source_identity(source, error);
+    status->identity = mysql_source_identity(source->ordinary, error);
     return status->identity != NULL;
 }
 
@@ -217,6 +212,7 @@ const SourceOps mysql_source_ops = {
     .status = mysql_source_status,
     .setup = mysql_source_setup,
     .drop = mysql_source_drop,
+    .check_history = mysql_source_check_history,
     .stream_start = mysql_source_stream_start,
     .stream_next = mysql_source_stream_next,
     .stream_acknowledge = mysql_source_stream_acknowledge,

@@ -20,6 +20,8 @@ void mysql_stream_free(MysqlStream *stream)
     mysql_relations_free(stream->relations);
     mysql_decode_free(stream->decode);
     executed_free(stream->executed);
+    executed_free(stream->due);
+    executed_free(stream->again);
     prepared_free(stream->prepared);
     g_free(stream->since);
     mysql_group_clear(stream);
@@ -28,20 +30,12 @@ void mysql_stream_free(MysqlStream *stream)
 
 /* ---- start ---- */
 
-/* Another server has other transactions at the same places. */
-static bool check_identity(Source *source, const Migration *migration, GError **error)
+/* Positions are of an earlier server: the one at hand is asked whether it has that one's history.
+ */
+static bool check_history(Source *source, Position from, const char *resume, GError **error)
 {
-    g_autofree char *found = mysql_source_identity(source, error);
-    if (!found)
-        return false;
-    if (!migration->source_identity || strcmp(migration->source_identity, found) == 0)
-        return true;
-    g_set_error(error, DROVER_ERROR, DROVER_ERROR_PERSON,
-                "source: this is another server (%s) than the one the migration began on (%s): "
-                "correct the url of the source, or start the migration over (drover drop, then "
-                "run)",
-                found, migration->source_identity);
-    return false;
+    return position_era(from) == source->endpoint->era ||
+           mysql_source_check_history(source, resume, error);
 }
 
 /* Ids of replicas are small by custom: the upper half is left to those that are made up. */
@@ -74,7 +68,11 @@ MysqlStream *mysql_stream_new(const Migration *migration, Position from, const c
     stream->decode = mysql_decode_new(catalog->mariadb);
     stream->prepared = prepared_new();
     stream->executed = executed_new(catalog->mariadb, executed, error);
-    if (stream->executed)
+    if (stream->since) {
+        stream->due = executed_new(catalog->mariadb, executed, NULL);
+        stream->again = executed_new(catalog->mariadb, stream->since, error);
+    }
+    if (stream->executed && (!stream->since || stream->again))
         return stream;
     mysql_stream_free(stream);
     return NULL;
@@ -95,12 +93,15 @@ static bool start_stream(Source *source, const Migration *migration, Position fr
 {
     MysqlCatalog catalog = {
         .mariadb = source->mariadb, .reaches = mysql_source_reaches, .user = source};
-    if (!mysql_source_session(source, error) || !check_identity(source, migration, error) ||
+    if (!mysql_source_session(source, error) || !check_history(source, from, resume, error) ||
         !mysql_source_check_log(source, error) ||
         !names_ignore_case(source, &catalog.ignore_case, error))
         return false;
     source->stream = mysql_stream_new(migration, from, resume, &catalog, error);
-    return source->stream && open_log(source, migration, error);
+    if (!source->stream)
+        return false;
+    source->stream->era = source->endpoint->era;
+    return open_log(source, migration, error);
 }
 
 bool mysql_source_stream_start(Source *source, const Migration *migration, Position from,

@@ -52,9 +52,12 @@ struct MysqlStream {
     MysqlDecode *decode;
     Executed *executed;
     Prepared *prepared;
-    char *since;         /* where the log is read from, where that is earlier than `from` */
-    Position from;       /* what ends at or below was handed out before */
-    guint64 file_number; /* of the log file that is being read */
+    char *since;     /* where the log is read from, where that is earlier than `from` */
+    Executed *due;   /* what was handed out before, while it is being read again */
+    Executed *again; /* what has been read again of it, and all before */
+    Position from;   /* what ends at or below was handed out before */
+    guint32 era;
+    guint64 file_major; /* of positions in the log file that is being read */
     MysqlGroup group;
     MysqlPending pending;
     Position position; /* the end of what was read last */

@@ -23,6 +23,8 @@ create table if not exists drover.migration (
     file longtext not null,
     phase varchar(64) not null,
     source_identity text,
+    source_server text,
+    source_era integer not null default 0,
     slot text,
     start_position text,
     start_resume longtext,
@@ -104,6 +106,7 @@ create table if not exists drover.chunk (
     `rows` bigint,
     bytes bigint,
     high varchar(64),
+    high_resume longtext,
     copied_at datetime(6),
     place bigint not null,             -- minus bytes_total of its table: big tables come first
     session bigint,

@@ -7,7 +7,9 @@ create table if not exists drover.migration (
     uuid text not null unique,
     file text not null,                -- the migration file as resolved, without secrets
     phase text not null,               -- planned copying catching_up indexing streaming done stopped
-    source_identity text,              -- system identifier/timeline
+    source_identity text,              -- system identifier/timeline, of the history
+    source_server text,                -- whose positions they are; null: source_identity
+    source_era integer not null default 0, -- how often another server took its place
     slot text,                         -- intent: recorded before the slot is created
     start_position text,               -- P0; null until the slot exists
     start_resume text,                 -- its resume text; null where the position says it all
@@ -84,6 +86,7 @@ create table if not exists drover.chunk (
     rows bigint,
     bytes bigint,
     high text,                         -- HIGH of the read (rule R5)
+    high_resume text,                  -- a resume text with all that the read saw; null on PostgreSQL
     copied_at timestamptz,
     primary key (migration, table_id, chunk),
     foreign key (migration, table_id) references drover.tables on delete cascade

@@ -262,11 +262,14 @@ static void test_another_server_is_refused(void **state)
     EACH_SERVER(bench, tables_sql)
     {
         GError *error = NULL;
-        g_free(bench->migration->source_identity);
-        bench->migration->source_identity = g_strdup("another");
+        bench->migration->source->server = g_strdup("another");
         MUST_FAIL(ops->stream_start(bench->stream, bench->migration, bench->migration->start,
                                     bench->migration->start_resume, false, &error),
-                  DROVER_ERROR_PERSON);
+                  DROVER_ERROR_RESTART);
+        assert_null(ops->connect(bench->migration->source, "drover test", &error));
+        assert_true(g_error_matches(error, DROVER_ERROR, DROVER_ERROR_RESTART));
+        g_clear_error(&error);
+        g_clear_pointer(&bench->migration->source->server, g_free);
     }
 }
 

@@ -57,6 +57,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     Fixture *fixture = *state;
+    g_clear_pointer(&fixture->database->endpoint.server, g_free);
     target_scratch_free(fixture->database);
     g_ptr_array_unref(fixture->migration.tables);
     g_free(fixture->migration.uuid);

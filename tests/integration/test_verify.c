@@ -71,8 +71,8 @@ static int setup(void **state)
     fixture = (Fixture){.source = scratch_new("DROVER_TEST_SOURCE"),
                         .target = scratch_new("DROVER_TEST_TARGET"),
                         .source_ops = pg_source_ops};
-    fixture.source_endpoint =
-        (Endpoint){.side = "source", .url = fixture.source->url, .label = "source"};
+    fixture.source_endpoint = (Endpoint){
+        .side = "source", .engine = "postgresql", .url = fixture.source->url, .label = "source"};
     fixture.target_endpoint =
         (Endpoint){.side = "target", .url = fixture.target->url, .label = "target"};
     fixture.migration = (Migration){

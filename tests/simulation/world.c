@@ -92,7 +92,8 @@ static void make_migration(void)
     static char name[] = "shop", uuid[] = "1", slot[] = "drover_shop", identity[] = "7/1",
                 path[] = "bus";
     static char side[] = "source", other_side[] = "target";
-    static Endpoint source = {.side = side, .label = side};
+    static char engine[] = "simulation";
+    static Endpoint source = {.side = side, .label = side, .engine = engine};
     static Endpoint target = {.side = other_side, .label = other_side};
     world.migration = (Migration){.name = name,
                                   .uuid = uuid,

@@ -298,7 +298,9 @@ static int set_up(void **state)
 {
     (void)state;
     memset(big, 'x', BIG);
-    migration = (Migration){.name = name, .source_identity = identity};
+    static char engine[] = "fake";
+    static Endpoint source = {.engine = engine};
+    migration = (Migration){.name = name, .source_identity = identity, .source = &source};
     migration.memory_limit = LARGE_MEMORY;
     migration.tables = g_ptr_array_new_with_free_func((GDestroyNotify)table_free);
     g_ptr_array_add(migration.tables, test_table_new(1, "x", "id text key, a text, t text"));

@@ -77,7 +77,7 @@ static void start(Group *group, bool mariadb, Position from, const char *resume)
     MysqlCatalog catalog = {.mariadb = mariadb, .reaches = say_reaches};
     GError *error = NULL;
     MUST(group->stream = mysql_stream_new(&group->migration, from, resume, &catalog, &error));
-    group->stream->file_number = from.major;
+    group->stream->file_major = from.major;
     group->next = (BinlogEvent){.file = "binlog.000007", .position = 100, .timestamp = 5};
 }
 
@@ -478,6 +478,8 @@ static void test_a_stream_that_starts_there_again_still_has_it(void **state)
     assert_true(put_query(&group, "ROLLBACK TO a", NULL));
     assert_true(put_query(&group, "XA END X'7831',X'',1", NULL));
     assert_true(put_prepare(&group, NULL));
+    assert_true(put_gtid(&group, 7));
+    assert_true(put_query(&group, "TRUNCATE u", NULL));
     group.next.position = 300;
     assert_true(put_gtid(&group, 8));
     assert_true(put_query(&group, "TRUNCATE u", &last));
@@ -486,6 +488,34 @@ static void test_a_stream_that_starts_there_again_still_has_it(void **state)
     assert_true(put_query(&group, "XA ROLLBACK X'7831',X'',1", &last));
     assert_string_equal(last.resume, UUID ":1-9");
     clear(&group);
+}
+
+static void test_another_server_may_have_what_was_handed_out_in_another_order(void **state)
+{
+    (void)state;
+    StreamEvent last;
+    Group group = by_hand(UUID ":1-7 since " UUID ":1-4");
+    group.stream->file_major = position_major(1, 3);
+    assert_true(put_gtid(&group, 5));
+    assert_true(put_query(&group, "TRUNCATE t", NULL));
+    assert_true(put_gtid(&group, 8));
+    assert_true(put_query(&group, "TRUNCATE t", &last));
+    assert_string_equal(last.resume, UUID ":1-8 since " UUID ":1-4");
+    assert_int_equal(position_era(last.position), 1);
+    assert_true(put_gtid(&group, 7));
+    assert_true(put_query(&group, "XA START X'7831',X'',1", NULL));
+    assert_true(put_query(&group, "XA END X'7831',X'',1", NULL));
+    assert_true(put_prepare(&group, NULL));
+    assert_true(put_gtid(&group, 6));
+    assert_true(put_query(&group, "TRUNCATE t", NULL));
+    assert_string_equal(group.text->str, "begin; truncate; commit; ");
+    assert_true(put_gtid(&group, 9));
+    assert_true(put_query(&group, "XA ROLLBACK X'7831',X'',1", &last));
+    assert_string_equal(last.resume, UUID ":1-9");
+    assert_true(put_gtid(&group, 10));
+    assert_true(put_query(&group, "TRUNCATE t", &last));
+    assert_string_equal(last.resume, UUID ":1-10");
+    expect_failure(&group, put_gtid(&group, 6), "comes a second time");
 }
 
 static void test_statements_of_other_tables_ask_the_server(void **state)
@@ -554,6 +584,7 @@ int main(void)
         cmocka_unit_test(test_a_rollback_of_what_was_handed_out_stops),
         cmocka_unit_test(test_savepoints_hold_what_follows),
         cmocka_unit_test(test_a_prepared_transaction_is_where_a_stream_starts),
+        cmocka_unit_test(test_another_server_may_have_what_was_handed_out_in_another_order),
         cmocka_unit_test(test_a_stream_that_starts_there_again_still_has_it),
         cmocka_unit_test(test_statements_of_other_tables_ask_the_server),
         cmocka_unit_test(test_a_silent_log_is_told_by_markers),

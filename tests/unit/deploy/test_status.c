@@ -29,6 +29,8 @@ static const char *const migration_row[] = {"00000000-0000-4000-8000-00000000000
                                             "-",
                                             "0/200",
                                             "-",
+                                            "-",
+                                            "0",
                                             "1",
                                             NULL};
 static const char *const epoch_row[] = {"5", NULL};
@@ -42,7 +44,7 @@ static const char *const table_rows[] = {
 
 static const Script scripts[] = {
     {"information_schema.schemata", 1, schema_row},
-    {"from drover.migration", 10, migration_row},
+    {"from drover.migration", 12, migration_row},
     {"from drover.lease", 1, epoch_row},
     {"from drover.tables", 20, table_rows},
     {"drover.progress", 5, progress_row},
@@ -161,6 +163,7 @@ static Status *read_status(void)
     if (status == NULL)
         fail_msg("%s", error->message);
     migration->target = migration->source = NULL;
+    g_free(endpoint.server);
     migration_free(migration);
     return status;
 }

@@ -19,10 +19,16 @@ static const char file[] = "migration: shop\nsource.url: postgresql://db1/shop\n
                            "source.password_file: /a\nlimits.copy_workers: 4\n"
                            "bus.local.path: /x/shop.bus\ntables[1].source: public.*\n";
 
-static bool matches(const char *resolved, GError **error)
+static bool matches_from(const char *engine, const char *resolved, GError **error)
 {
     const Stored stored = {.file = (char *)(gintptr)file};
-    return stored_match_file(&stored, resolved, error);
+    const Endpoint source = {.engine = (char *)(gintptr)engine};
+    return stored_match_file(&stored, resolved, &source, error);
+}
+
+static bool matches(const char *resolved, GError **error)
+{
+    return matches_from("postgresql", resolved, error);
 }
 
 static void test_the_same_file_matches(void **state)
@@ -50,6 +56,18 @@ static void test_another_source_is_refused_by_name(void **state)
     assert_true(g_error_matches(error, DROVER_ERROR, DROVER_ERROR_USAGE));
     assert_non_null(strstr(error->message, "was source.url: postgresql://db1/shop"));
     assert_non_null(strstr(error->message, "is source.url: postgresql://db9/shop"));
+}
+
+static void test_another_server_of_mysql_may_take_over(void **state)
+{
+    g_autoptr(GError) error = NULL;
+    (void)state;
+    MUST(matches_from("mysql",
+                      "migration: shop\nsource.url: mysql://db9/shop\nsource.password_file: /a\n",
+                      &error));
+    assert_false(
+        matches_from("mysql", "migration: shop\nsource.url: mysql://db9/shop\nextra: 1\n", &error));
+    assert_non_null(strstr(error->message, "is extra: 1"));
 }
 
 /* --- The tables: drover.tables as it was stored for `stored_tables` ----------------------------
@@ -179,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_the_same_file_matches),
         cmocka_unit_test(test_limits_secrets_and_the_place_of_the_bus_may_change),
         cmocka_unit_test(test_another_source_is_refused_by_name),
+        cmocka_unit_test(test_another_server_of_mysql_may_take_over),
         cmocka_unit_test_setup_teardown(test_tables_keep_their_numbers_and_storage, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_changed_table_needs_a_person, set_up, tear_down),

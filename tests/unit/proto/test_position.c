@@ -47,6 +47,18 @@ static void test_a_place_in_a_binlog_has_the_number_that_its_file_ends_in(void *
     assert_string_equal(position_format((Position){1234567, 4}, text), "1234567:4");
 }
 
+static void test_places_of_a_later_server_come_behind_all_of_the_one_before(void **state)
+{
+    (void)state;
+    char text[POSITION_TEXT_SIZE];
+    Position before = {position_major(1, 4000000000), G_MAXUINT64},
+             behind = {position_major(2, 1), 4};
+    assert_true(position_compare(before, behind) < 0);
+    assert_int_equal(position_era(behind), 2);
+    assert_string_equal(position_format(behind, text), "2:000001:4");
+    assert_int_equal(position_distance(before, behind), -1);
+}
+
 static void test_distances_are_bytes_of_one_log_file(void **state)
 {
     (void)state;
@@ -91,7 +103,11 @@ static void test_other_texts_are_refused(void **state)
                                  ":12",
                                  "12:x",
                                  "A:1",
-                                 "1:2:3",
+                                 "0:2:3",
+                                 "1:2:3:4",
+                                 "1::3",
+                                 "4294967296:3",
+                                 "4294967296:2:3",
                                  "-1/0",
                                  "0x1/0",
                                  "0/0:1",
@@ -115,6 +131,7 @@ int main(void)
         cmocka_unit_test(test_only_the_zero_position_is_zero),
         cmocka_unit_test(test_an_lsn_is_printed_as_postgresql_does),
         cmocka_unit_test(test_a_place_in_a_binlog_has_the_number_that_its_file_ends_in),
+        cmocka_unit_test(test_places_of_a_later_server_come_behind_all_of_the_one_before),
         cmocka_unit_test(test_distances_are_bytes_of_one_log_file),
         cmocka_unit_test(test_every_position_reads_back),
         cmocka_unit_test(test_other_texts_are_refused),
