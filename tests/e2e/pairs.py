@@ -47,10 +47,11 @@ class PairDatabases:
 
 
 def parsed(position):
-    """MySQL's file number and offset, or PostgreSQL's LSN: in the order of the log."""
+    """MySQL's era, file number and offset, or PostgreSQL's LSN: in the order of the log."""
     if "/" in position:
         return tuple(int(half, 16) for half in position.split("/"))
-    return tuple(int(part) for part in position.split(":"))
+    parts = tuple(int(part) for part in position.split(":"))
+    return parts if len(parts) == 3 else (0, *parts)
 
 
 class PairMove(Drover):
@@ -59,7 +60,12 @@ class PairMove(Drover):
     def __init__(self, folder, databases, options="", **more):
         tables = (f"tables: [{{source: '{databases.source_schema()}.*', target: '{databases.target_schema()}.*'"
                   f"{', ' + options if options else ''}}}]")
+        self.parts = {"tables": tables, "extra": more.get("extra", "")}
         super().__init__(folder, databases, name=databases.name, tables=tables, **more)
+
+    def rewrite(self):
+        """The migration file, after a server of the databases was exchanged."""
+        self.write(**self.parts)
 
     def keep_running(self):
         """What a service manager does: starts drover again after it died of a kill or a server's absence."""
