@@ -1,5 +1,6 @@
 """A move from any engine to any other: fixtures for the tests of pairs."""
 import json
+import os
 import uuid
 
 import pytest
@@ -9,6 +10,7 @@ from conftest import Drover
 from servers import wait_for
 from sides import ENGINES, Servers
 
+ALL = "DROVER_E2E_ALL" in os.environ  # a full run: every case on every engine
 PAIRS = [(source, target) for source in ENGINES for target in ENGINES]
 
 
