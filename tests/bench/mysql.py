@@ -364,8 +364,16 @@ class Bench:
             print(f"   {label:38} n {len(values)}  p50 {values[len(values) // 2]:.1f}  "
                   f"p99 {values[int(len(values) * 0.99)]:.1f}  max {values[-1]:.1f}", flush=True)
 
+    def follows(self, database):
+        """Until what is written now is visible: it has started and has nothing left of before."""
+        number = int(time.monotonic() * 1000) % MARK
+        self.ask(f"update pgbench_branches set bbalance = {number} where bid = 1")
+        wait_for(lambda: self.ask_target(database, "select bbalance from src.pgbench_branches where bid = 1") == (number,),
+                 "a change is visible", 300, 0.05)
+
     def latency(self, database):
         """After a warm-up that is not counted."""
+        self.follows(database)
         first = self.ask("select coalesce(max(id), 0) + 1 from pgbench_history")[0]
         count = self.options.rate * (self.options.warm_up + self.options.seconds)
         seen, committed, ending = {}, {}, threading.Event()
