@@ -22,13 +22,13 @@ void sim_source_begin(void)
     slot.confirmed = slot.persisted = database.start;
     slot.streams = g_ptr_array_new_with_free_func(g_free);
     world.migration.start.major = database.start;
-    g_free(world.migration.start_resume);
     world.migration.start_resume = database_resume_at(database.start);
     trace("source: P0 is %" G_GUINT64_FORMAT, database.start);
 }
 
 void sim_source_end(void)
 {
+    g_clear_pointer(&world.migration.start_resume, g_free);
     g_ptr_array_unref(slot.streams);
     database_end();
 }
