@@ -256,6 +256,7 @@ class Load:
         self.ending = threading.Event()
         self.transactions = 0
         self.failures = []
+        self.decided = {}  # names of XA transactions to how they end: kept to, whatever dies in between
         self.lock = threading.Lock()
         self.threads = [threading.Thread(target=self._run, args=(random.Random(seed * 1000 + n), n), daemon=True)
                         for n in range(sessions)]
@@ -289,7 +290,11 @@ class Load:
         for _, _, _, name in session.query("xa recover"):
             name = name if isinstance(name, str) else name.decode()
             if name.startswith(self.database) and own in name:
-                session.execute(rng.choice(["xa commit %s", "xa rollback %s"]), name)
+                session.execute(self.decided.setdefault(name, self._decide(rng)), name)
+
+    @staticmethod
+    def _decide(rng):
+        return rng.choice(["xa commit %s", "xa commit %s", "xa rollback %s"])
 
     def _run(self, rng, number):
         session, count = None, 0
@@ -330,7 +335,7 @@ class Load:
         session.execute("xa end %s", name)
         session.execute("xa prepare %s", name)
         self.ending.wait(self.pace * rng.random())
-        session.execute(rng.choice(["xa commit %s", "xa commit %s", "xa rollback %s"]), name)
+        session.execute(self.decided.setdefault(name, self._decide(rng)), name)
 
     def _changes(self, session, rng):
         for _ in range(rng.choice([1, 1, 2, 3, 6])):
