@@ -218,16 +218,19 @@ static bool is_consistent(const Apply *apply)
 static bool flush_batch(Apply *apply, GError **error)
 {
     guint n = 0;
-    if (!begin_writing(apply, error))
+    bool removed = false;
+    if (!begin_writing(apply, error) ||
+        !cascade_follow(apply->batch, &apply->control, &removed, error))
         return false;
+    apply->cascaded |= removed;
     NetTable *tables = batch_tables(apply->batch, &n);
     if (n > 0 && !apply->settings.target->write(apply->control.target, tables, n,
-                                                is_consistent(apply), error))
+                                                is_consistent(apply) && !removed, error))
         return false;
     batch_account(apply->batch, apply->accounts);
     if (!refetch_settle(apply->refetch, &apply->control, error) ||
         !batch_wanted(apply->batch, want_key, apply, error) ||
-        !cascade_refetch(apply->batch, &apply->control, &apply->cascaded, error))
+        !cascade_follow(apply->batch, &apply->control, &apply->cascaded, error))
         return false;
     pthread_mutex_lock(&apply->lock);
     apply->status.events += batch_events(apply->batch);

@@ -425,7 +425,7 @@ NetTable *batch_tables(Batch *batch, guint *n)
     return batch->net;
 }
 
-GArray *batch_gone(const Batch *batch, guint32 table, bool for_good)
+GArray *batch_gone(const Batch *batch, guint32 table)
 {
     GArray *keys = g_array_new(FALSE, FALSE, sizeof(Row));
     GHashTableIter iterator;
@@ -435,7 +435,7 @@ GArray *batch_gone(const Batch *batch, guint32 table, bool for_good)
     g_hash_table_iter_init(&iterator, batch->tables[table - 1].entries);
     while (g_hash_table_iter_next(&iterator, &pointer, NULL)) {
         const Entry *entry = pointer;
-        if (entry->was_gone && (entry->net.kind == NET_DELETE) == for_good)
+        if (entry->was_gone)
             g_array_append_val(keys, entry->net.key);
     }
     return keys;

@@ -49,9 +49,9 @@ guint64 batch_events(const Batch *batch);
  * batch_account and batch_wanted look at NetRow.missing. */
 NetTable *batch_tables(Batch *batch, guint *n);
 
-/* The keys of a table, by number, that some event or refetched row of the batch took away: for
- * good, or those that came back. Array of Row, valid until batch_start. */
-GArray *batch_gone(const Batch *batch, guint32 table, bool for_good);
+/* The keys of a table, by number, that some event or refetched row of the batch took away, whatever
+ * came after: array of Row, valid until batch_start. */
+GArray *batch_gone(const Batch *batch, guint32 table);
 
 /* Adds this batch's events to the accounts (Account, indexed by table id - 1): applied,
  * superseded, refetched. */

@@ -52,12 +52,12 @@ static bool remove_rows(Control *control, const Table *table, const GArray *keys
     return control->ops->write(control->target, &net, 1, false, error);
 }
 
-static bool follow(Control *control, const Table *parent, const GArray *keys, bool for_good,
-                   bool *found, GError **error);
+static bool follow(Control *control, const Table *parent, const GArray *keys, bool *found,
+                   GError **error);
 
 /* It ends where a table refers to itself, too: a row that was taken away is found by no read. */
 static bool follow_one(Control *control, const Table *parent, const Cascade *cascade,
-                       const GArray *keys, bool for_good, bool *found, GError **error)
+                       const GArray *keys, bool *found, GError **error)
 {
     g_autoptr(Arena) arena = arena_new(64 * 1024);
     g_autoptr(GArray) child_keys = g_array_new(FALSE, FALSE, sizeof(Row));
@@ -68,28 +68,27 @@ static bool follow_one(Control *control, const Table *parent, const Cascade *cas
     if (child_keys->len == 0)
         return true;
     *found = true;
-    return !for_good || (remove_rows(control, cascade->child, child_keys, error) &&
-                         follow(control, cascade->child, child_keys, true, found, error));
+    return remove_rows(control, cascade->child, child_keys, error) &&
+           follow(control, cascade->child, child_keys, found, error);
 }
 
-static bool follow(Control *control, const Table *parent, const GArray *keys, bool for_good,
-                   bool *found, GError **error)
+static bool follow(Control *control, const Table *parent, const GArray *keys, bool *found,
+                   GError **error)
 {
     for (guint i = 0; keys->len > 0 && i < parent->n_cascades; i++)
-        if (!follow_one(control, parent, &parent->cascades[i], keys, for_good, found, error))
+        if (!follow_one(control, parent, &parent->cascades[i], keys, found, error))
             return false;
     return true;
 }
 
-bool cascade_refetch(const Batch *batch, Control *control, bool *found, GError **error)
+bool cascade_follow(const Batch *batch, Control *control, bool *found, GError **error)
 {
     for (guint id = 1; id <= control->migration->tables->len; id++) {
         const Table *table = migration_table(control->migration, id);
         if (table->n_cascades == 0)
             continue;
-        g_autoptr(GArray) gone = batch_gone(batch, id, true), back = batch_gone(batch, id, false);
-        if (!follow(control, table, gone, true, found, error) ||
-            !follow(control, table, back, false, found, error))
+        g_autoptr(GArray) gone = batch_gone(batch, id);
+        if (!follow(control, table, gone, found, error))
             return false;
     }
     return true;

@@ -1,9 +1,13 @@
 /*
  * Cascade: foreign key actions that the source's log does not carry (Table.cascades). A parent row
  * that an event took away may have changed its children: the target's children of it are in doubt,
- * and are read from the source again (rule R7). Where the parent is gone for good they refer to
- * nothing: none can be so on the source, and they are taken away until they have been read, so that
- * no batch leaves a row without its parent. A child that is gone is a parent in turn.
+ * and are read from the source again (rule R7). Until then they are taken away, as on the source
+ * none can refer to a parent that is gone; so no batch leaves a row without its parent. A child
+ * that is gone is a parent in turn.
+ *
+ * A batch holds what came before and after the parent went, so its children are looked for twice:
+ * before its rows are written, those that the target has had, over which the batch's own images of
+ * the same keys then come; and after, those that it wrote for a parent that it also took away.
  */
 #pragma once
 
@@ -12,6 +16,6 @@
 
 #include <stdbool.h>
 
-/* In the batch's transaction, after its rows were written. *found is set where any child was put on
- * the refetch list, and left alone otherwise. */
-bool cascade_refetch(const Batch *batch, Control *control, bool *found, GError **error);
+/* In the batch's transaction, before and after its rows are written. *found is set where any child
+ * was taken away and put on the refetch list, and left alone otherwise. */
+bool cascade_follow(const Batch *batch, Control *control, bool *found, GError **error);

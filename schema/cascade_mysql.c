@@ -6,7 +6,7 @@
 
 #define LOGGED_SINCE 90600 /* MySQL, where its SQL layer carries them out */
 
-enum { CHILD_SCHEMA, CHILD, NAME, COLUMN, PARENT_SCHEMA, PARENT, PARENT_COLUMN };
+enum { CHILD_SCHEMA, CHILD, NAME, COLUMN, PARENT_SCHEMA, PARENT, PARENT_COLUMN, ON_UPDATE };
 
 bool cascade_mysql_hidden(const Server *server, bool *hidden, GError **error)
 {
@@ -65,6 +65,17 @@ void cascade_problem_free(CascadeProblem *problem)
     g_free(problem);
 }
 
+/* Does an update of the parent's key give the children other keys? Nobody would tell of those. */
+static bool moves_keys(const Table *child, const char *on_update, const guint *columns, guint n)
+{
+    if (strcmp(on_update, "CASCADE") != 0)
+        return false;
+    for (guint i = 0; i < n; i++)
+        if (child->columns[columns[i]].key_place >= 0)
+            return true;
+    return false;
+}
+
 /* One foreign key: rows[0..n) have its columns. */
 static void add_foreign_key(GPtrArray *tables, MYSQL_ROW *rows, guint n, GPtrArray *problems)
 {
@@ -93,7 +104,12 @@ static void add_foreign_key(GPtrArray *tables, MYSQL_ROW *rows, guint n, GPtrArr
         columns[place] = (guint)column;
         matched++;
     }
-    if (matched == n && n == parent->n_key)
+    if (matched == n && n == parent->n_key && moves_keys(child, rows[0][ON_UPDATE], columns, n))
+        add_problem(problems, child, rows,
+                    g_strdup_printf("%s; drover cannot follow where the keys of children move with "
+                                    "that of their parent",
+                                    what));
+    else if (matched == n && n == parent->n_key)
         table_add_cascade(parent, child, columns);
     else
         add_problem(problems, child, rows,

@@ -222,22 +222,7 @@ static void test_injected_row_is_written_whole_and_later_cells_lie_over_it(void 
     assert_int_equal(net->base_key.n_cells, 0);
 }
 
-static void assert_gone(const Batch *batch, bool for_good, const char *const *names, guint n)
-{
-    g_autoptr(GArray) gone = batch_gone(batch, 1, for_good);
-    assert_int_equal(gone->len, n);
-    for (guint i = 0; i < n; i++) {
-        guint found = 0;
-        for (guint k = 0; k < n; k++) {
-            const Cell *cell = &g_array_index(gone, Row, k).cells[0];
-            found +=
-                cell->length == strlen(names[i]) && memcmp(cell->data, names[i], cell->length) == 0;
-        }
-        assert_int_equal(found, 1);
-    }
-}
-
-static void test_keys_that_went_away_are_known_for_good_or_not(void **state)
+static void test_keys_that_went_away_are_known_whatever_came_after(void **state)
 {
     (void)state;
     g_autoptr(Batch) batch = batch_new(&migration);
@@ -248,8 +233,16 @@ static void test_keys_that_went_away_are_known_for_good_or_not(void **state)
     add(batch, OPERATION_UPDATE, "moves", "there", "x", "t");
     Cell cells[1] = {cell_of("absent")};
     batch_inject(batch, 1, &(Row){cells, 1}, NULL, (Position){2, 0});
-    assert_gone(batch, true, (const char *const[]){"moves", "absent"}, 2);
-    assert_gone(batch, false, (const char *const[]){"comes back"}, 1);
+    g_autoptr(GArray) gone = batch_gone(batch, 1);
+    guint found = 0;
+    for (guint i = 0; i < gone->len; i++) {
+        const Cell *cell = &g_array_index(gone, Row, i).cells[0];
+        g_autofree char *text = g_strndup((const char *)cell->data, cell->length);
+        found += g_str_equal(text, "comes back") || g_str_equal(text, "moves") ||
+                 g_str_equal(text, "absent");
+    }
+    assert_int_equal(gone->len, 3);
+    assert_int_equal(found, 3);
 }
 
 static void test_event_of_another_schema_version_is_refused(void **state)
@@ -390,7 +383,7 @@ int main(void)
         cmocka_unit_test(test_key_change_of_a_refetched_row_ahead_of_the_stream_takes_no_cell),
         cmocka_unit_test(test_truncation_forgets_images_and_absent_rows_are_refetched),
         cmocka_unit_test(test_injected_row_is_written_whole_and_later_cells_lie_over_it),
-        cmocka_unit_test(test_keys_that_went_away_are_known_for_good_or_not),
+        cmocka_unit_test(test_keys_that_went_away_are_known_whatever_came_after),
         cmocka_unit_test(test_event_of_another_schema_version_is_refused),
         cmocka_unit_test(test_random_batches_give_the_sources_rows_and_account_for_every_event),
     };
