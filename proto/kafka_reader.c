@@ -11,17 +11,25 @@
 #define LONGEST_EMPTYING (G_USEC_PER_SEC / 5)
 #define FIRST_SPAN 8 /* offsets before the end where the last message is looked for first */
 #define SPAN_GROWTH 16
+/* librdkafka's queue of messages is small, since it counts as this process's memory: a reader that
+ * catches up finds it full, then empty, again and again. */
+#define QUEUE_KIB "8192"
+#define MAYBE_FULL (4 * 1024 * 1024)  /* bytes in a row: the queue less one answer of a broker */
+#define QUEUE_BACKOFF_FROM 0x020200ff /* the version that has fetch.queue.backoff.ms */
 
 struct KafkaReader {
     KafkaClient *client;
     rd_kafka_message_t *message; /* the one that was returned last */
+    gsize taken;                 /* bytes since the queue was last seen empty */
     bool started;
     bool at_end;
 };
 
 static const char READ_IT[] = "read it";
 
-static const char *const SETTINGS[] = {"isolation.level",
+static const char *const SETTINGS[] = {"fetch.queue.backoff.ms", /* first: older versions lack it */
+                                       "5",
+                                       "isolation.level",
                                        "read_committed",
                                        "enable.partition.eof",
                                        "true",
@@ -38,16 +46,21 @@ static const char *const SETTINGS[] = {"isolation.level",
                                        "fetch.message.max.bytes",
                                        "4194304",
                                        "queued.max.messages.kbytes",
-                                       "8192",
+                                       QUEUE_KIB,
                                        NULL};
 
 /* ---- life ---- */
+
+static const char *const *settings(void)
+{
+    return rd_kafka_version() >= QUEUE_BACKOFF_FROM ? SETTINGS : SETTINGS + 2;
+}
 
 KafkaReader *kafka_reader_new(const BusOptions *options, GError **error)
 {
     g_autoptr(KafkaReader) reader = g_new0(KafkaReader, 1);
     bool there = false;
-    reader->client = kafka_client_new(options, RD_KAFKA_CONSUMER, SETTINGS, NULL, NULL, error);
+    reader->client = kafka_client_new(options, RD_KAFKA_CONSUMER, settings(), NULL, NULL, error);
     if (reader->client == NULL || !kafka_topic_find(reader->client, true, &there, error))
         return NULL;
     if (there)
@@ -182,12 +195,35 @@ bool kafka_reader_is_at_end(const KafkaReader *reader)
     return reader->at_end;
 }
 
+/* The queue is empty. An older librdkafka that had filled it fetches again when its thread for the
+ * broker has something else to do, or after a second: so it is given something to do. */
+static void wake_fetching(KafkaReader *reader, int timeout_ms)
+{
+    gint64 low, high;
+    if (reader->taken >= MAYBE_FULL && rd_kafka_version() < QUEUE_BACKOFF_FROM)
+        rd_kafka_query_watermark_offsets(reader->client->rk, reader->client->name, PARTITION, &low,
+                                         &high, timeout_ms);
+    reader->taken = 0;
+}
+
+static rd_kafka_message_t *consume(KafkaReader *reader, int timeout_ms)
+{
+    rd_kafka_message_t *message = rd_kafka_consume(reader->client->topic, PARTITION, 0);
+    if (message == NULL && timeout_ms > 0) {
+        wake_fetching(reader, timeout_ms);
+        message = rd_kafka_consume(reader->client->topic, PARTITION, timeout_ms);
+    }
+    if (message != NULL)
+        reader->taken += message->len;
+    return message;
+}
+
 KafkaResult kafka_reader_next(KafkaReader *reader, int timeout_ms, KafkaMessage *message,
                               GError **error)
 {
     drop_message(reader);
     kafka_client_poll(reader->client);
-    reader->message = rd_kafka_consume(reader->client->topic, PARTITION, timeout_ms);
+    reader->message = consume(reader, timeout_ms);
     if (reader->message == NULL)
         return take_silence(reader, error);
     if (reader->message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
