@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define SHOWN_POLL (20 * 1000)
 #define TRIM_INTERVAL (5 * G_USEC_PER_SEC)
 #define MOST_MARKS 8192
 #define END_PATIENCE_MS 1000                 /* for a message, or word that there is none */
@@ -92,11 +93,25 @@ static bool fail(const Bus *bus, int class, GError **error, const char *what)
     return false;
 }
 
+/* kafka_reader_ends, until something is there: a record of ours, at `upto`, may be shown a moment
+ * after its transaction was committed. */
+static bool look_at_ends(Bus *bus, gint64 upto, KafkaEnds *ends, GError **error)
+{
+    gint64 limit = g_get_monotonic_time() + BEHIND_PATIENCE;
+    for (;;) {
+        if (!kafka_reader_ends(bus->reader, upto, ends, error))
+            return false;
+        if (!ends->empty || upto < 0 || g_get_monotonic_time() > limit)
+            return true;
+        g_usleep(SHOWN_POLL);
+    }
+}
+
 /* PERSON where the topic names no bus, or two. */
 static bool read_ends(Bus *bus, gint64 upto, KafkaEnds *ends, GError **error)
 {
     bus->positioned = false;
-    if (!kafka_reader_ends(bus->reader, upto, ends, error))
+    if (!look_at_ends(bus, upto, ends, error))
         return false;
     if (ends->empty)
         return fail(bus, DROVER_ERROR_PERSON, error,
