@@ -133,16 +133,30 @@ static bool start_of_mariadb(Source *source, Position *start, char **resume, GEr
     return done;
 }
 
+static bool find_start(Source *source, Position *start, char **resume, GError **error)
+{
+    return source->mariadb ? start_of_mariadb(source, start, resume, error)
+                           : start_of_mysql(source, start, resume, error);
+}
+
+/* The stream starts a look earlier than P0: MariaDB writes that a transaction is prepared into the
+ * log before it lists it, so that one may lie before P0 which no look has seen. */
+static char *join_since(Source *source, const char *resume, const char *since)
+{
+    return source->mariadb && strcmp(resume, since) != 0
+               ? g_strconcat(resume, " since ", since, NULL)
+               : g_strdup(resume);
+}
+
 static bool start_without_xa(Source *source, Position *start, char **resume, GError **error)
 {
-    if (!check_no_xa(source, error))
+    g_autofree char *since = NULL, *reached = NULL;
+    Position before;
+    if (!find_start(source, &before, &since, error) || !check_no_xa(source, error) ||
+        !find_start(source, start, &reached, error) || !check_no_xa(source, error))
         return false;
-    bool found = source->mariadb ? start_of_mariadb(source, start, resume, error)
-                                 : start_of_mysql(source, start, resume, error);
-    if (found && check_no_xa(source, error))
-        return true;
-    g_clear_pointer(resume, g_free);
-    return false;
+    *resume = join_since(source, reached, since);
+    return true;
 }
 
 bool mysql_source_setup(Source *source, const Migration *migration, Position *start, char **resume,
