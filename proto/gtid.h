@@ -48,6 +48,9 @@ guint64 mysql_gtid_set_count(const MysqlGtidSet *set); /* transactions in it */
 /* "3e11fa47-71ca-11e1-9e33-c80aa9429562:tag:23" (g_free) */
 char *mysql_gtid_format(const guint8 *uuid, const char *tag, gint64 number);
 
+/* Between the two parts of a resume text (proto/position.h). */
+#define RESUME_SINCE " since "
+
 /* Of two resume texts (proto/position.h), of one kind of server: is everything that `part` stands
  * for in `whole`? False where a text cannot be read, or is NULL. */
 bool resume_contains(const char *whole, const char *part);

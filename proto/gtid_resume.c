@@ -8,7 +8,7 @@
 /* What stands for everything up to the position, without where the stream has to start. */
 static char *contained_of(const char *resume)
 {
-    const char *since = strstr(resume, " since ");
+    const char *since = strstr(resume, RESUME_SINCE);
     return since ? g_strndup(resume, (gsize)(since - resume)) : g_strdup(resume);
 }
 

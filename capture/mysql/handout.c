@@ -12,7 +12,7 @@ static const char *resume_text(MysqlStream *stream)
                *executed = executed_text(stream->executed);
     if (!since)
         return executed;
-    g_string_printf(stream->resume, "%s since %s", executed, since);
+    g_string_printf(stream->resume, "%s" RESUME_SINCE "%s", executed, since);
     return stream->resume->str;
 }
 

@@ -13,8 +13,6 @@
 
 #include <string.h>
 
-#define SINCE " since "
-
 char *mysql_source_executed(Source *source, GError **error)
 {
     return mysql_source_ask(source,
@@ -109,10 +107,11 @@ static bool check_mariadb(Source *source, const char *had, GError **error)
 
 bool mysql_source_check_history(Source *source, const char *resume, GError **error)
 {
-    const char *since = strstr(resume, SINCE);
+    const char *since = strstr(resume, RESUME_SINCE);
     g_autofree char *had = since ? g_strndup(resume, (gsize)(since - resume)) : g_strdup(resume);
     if (!mysql_source_session(source, error))
         return false;
-    return source->mariadb ? check_mariadb(source, had, error)
-                           : check_mysql(source, had, since ? since + strlen(SINCE) : had, error);
+    return source->mariadb
+               ? check_mariadb(source, had, error)
+               : check_mysql(source, had, since ? since + strlen(RESUME_SINCE) : had, error);
 }

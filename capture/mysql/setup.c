@@ -12,6 +12,7 @@
 #include "capture/mysql/executed.h"
 #include "capture/mysql/session.h"
 #include "proto/error.h"
+#include "proto/gtid.h"
 
 #include <string.h>
 
@@ -144,7 +145,7 @@ static bool find_start(Source *source, Position *start, char **resume, GError **
 static char *join_since(Source *source, const char *resume, const char *since)
 {
     return source->mariadb && strcmp(resume, since) != 0
-               ? g_strconcat(resume, " since ", since, NULL)
+               ? g_strconcat(resume, RESUME_SINCE, since, NULL)
                : g_strdup(resume);
 }
 

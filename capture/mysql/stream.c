@@ -2,6 +2,7 @@
 #include "capture/mysql/stream.h"
 
 #include "proto/error.h"
+#include "proto/gtid.h"
 
 #include <string.h>
 #include <xxhash.h>
@@ -9,7 +10,6 @@
 #define HEARTBEAT_MS 100
 #define LEAST_WORK_MS 10 /* with what is there, however short the caller waits */
 #define EVENTS_A_LOOK 64 /* at the clock */
-#define SINCE " since "
 
 void mysql_stream_free(MysqlStream *stream)
 {
@@ -55,14 +55,14 @@ static bool names_ignore_case(Source *source, bool *ignore, GError **error)
 MysqlStream *mysql_stream_new(const Migration *migration, Position from, const char *resume,
                               const MysqlCatalog *catalog, GError **error)
 {
-    const char *since = strstr(resume, SINCE);
+    const char *since = strstr(resume, RESUME_SINCE);
     g_autofree char *executed =
         since ? g_strndup(resume, (gsize)(since - resume)) : g_strdup(resume);
     MysqlStream *stream = g_new0(MysqlStream, 1);
     mysql_group_init(stream);
     stream->catalog = *catalog;
     stream->from = stream->reported = stream->marked = stream->position = from;
-    stream->since = since ? g_strdup(since + strlen(SINCE)) : NULL;
+    stream->since = since ? g_strdup(since + strlen(RESUME_SINCE)) : NULL;
     stream->relations = mysql_relations_new(migration, catalog->ignore_case);
     stream->decoder = binlog_decoder_new(BINLOG_EVENT_LIMIT);
     stream->decode = mysql_decode_new(catalog->mariadb);
